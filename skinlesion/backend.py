@@ -1,0 +1,32 @@
+"""Keras and its backend, started without their start-up chatter. Entry points that use Keras import this first."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+CHATTER = re.compile(r"^(WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions)")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what C++ code writes to stderr meanwhile; drop its notes and warnings, pass on all else."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            sys.stderr.writelines(line for line in held if not CHATTER.match(line))
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with quiet():
+    import keras  # noqa: F401

@@ -1,0 +1,108 @@
+"""The seven operations that make a copy, and the recipe that remakes it exactly.
+
+A recipe reads `rotate=+37.2 flip_horizontal shift=+0.031,-0.012 brightness=0.910`. What it says is what is applied:
+values are drawn, written and read back, so that the manifest alone remakes every copy.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from skinlesion.params import Operations
+
+Draw = Callable[[np.random.Generator, float], tuple[float, ...] | None]
+
+
+def chance(random: np.random.Generator, probability: float) -> tuple[float, ...] | None:
+    return () if random.random() < probability else None
+
+
+def each_way(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return (random.uniform(-limit, limit),)
+
+
+def each_way_twice(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return tuple(random.uniform(-limit, limit, size=2))
+
+
+def about_one(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return (random.uniform(1 - limit, 1 + limit),)
+
+
+def rotate(degrees: float) -> np.ndarray:
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
+
+
+def scale(x: float, y: float) -> np.ndarray:
+    return np.diag([x, y, 1.0])
+
+
+def shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row of the table: how values are drawn within a range, how they are written, what they do.
+
+    Geometry is a 3x3 matrix in units of the image's side about its centre. Tone maps the 256 grey levels, given the
+    image's mean level.
+    """
+
+    draw: Draw
+    written: str = ""
+    geometry: Callable[..., np.ndarray] | None = None
+    tone: Callable[..., np.ndarray] | None = None
+
+
+OPERATIONS = {
+    "rotate": Operation(each_way, "{:+.1f}", geometry=rotate),
+    "flip_horizontal": Operation(chance, geometry=lambda: scale(-1, 1)),
+    "flip_vertical": Operation(chance, geometry=lambda: scale(1, -1)),
+    "zoom": Operation(about_one, "{:.3f}", geometry=lambda factor: scale(factor, factor)),
+    "shift": Operation(each_way_twice, "{:+.3f}", geometry=shift),
+    "contrast": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: (level - mean) * x + mean),
+    "brightness": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: level * x),
+}
+
+
+def draw(ranges: Operations, random: np.random.Generator) -> str:
+    """Draw a recipe within the ranges of params.yaml; at least one operation acts.
+
+    `ranges` must have one range above 0 (params.yaml is checked for it).
+    """
+    words: list[str] = []
+    while not words:
+        for name, operation in OPERATIONS.items():
+            limit = getattr(ranges, name)
+            values = operation.draw(random, limit) if limit else None
+            if values is not None:
+                written = ",".join(operation.written.format(value) for value in values)
+                words.append(f"{name}={written}" if written else name)
+    return " ".join(words)
+
+
+def apply(recipe: str, image: np.ndarray) -> np.ndarray:
+    """Make the copy of a square RGB uint8 (S, S, 3) that `recipe` describes; borders are reflected, never black."""
+    side = image.shape[0]
+    matrix = np.eye(3)
+    tones = []
+    for word in recipe.split():
+        name, _, written = word.partition("=")
+        values = [float(value) for value in written.split(",")] if written else []
+        operation = OPERATIONS[name]
+        if operation.geometry:
+            matrix = operation.geometry(*values) @ matrix
+        else:
+            tones.append((operation.tone, values))
+    centre = shift((side - 1) / 2, (side - 1) / 2)
+    pixels = centre @ scale(side, side)
+    matrix = pixels @ matrix @ np.linalg.inv(pixels)
+    copy = cv2.warpAffine(image, matrix[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    levels, mean = np.arange(256.0), copy.mean()
+    for tone, values in tones:
+        levels = tone(levels, mean, *values)
+    return cv2.LUT(copy, np.clip(np.rint(levels), 0, 255).astype(np.uint8))

@@ -1,0 +1,20 @@
+"""predictions.csv: what a model said of every test image, all that evaluation needs."""
+
+import numpy as np
+import pandas as pd
+
+from skinlesion.classes import CODES
+
+
+def table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
+    """Join the rows of the test split with their probabilities (N, 7), rounded to 6 digits."""
+    columns = pd.DataFrame(probabilities.round(6), columns=list(CODES))
+    predicted = np.array(CODES)[probabilities.argmax(axis=1)]
+    return pd.concat([rows[["image_id", "group", "dx"]].assign(predicted=predicted), columns], axis=1)
+
+
+def arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,) and probabilities (N, 7) of a predictions table; rows are made to sum to 1 again."""
+    probabilities = predictions[list(CODES)].to_numpy()
+    labels = predictions["dx"].map(CODES.index).to_numpy()
+    return labels, probabilities / probabilities.sum(axis=1, keepdims=True)

@@ -1,0 +1,45 @@
+"""The model file: written so that equal models are equal bytes, read in Keras' safe mode only."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+
+from skinlesion.errors import UserError
+from skinlesion.files import replace_file
+
+NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write `model` as a .keras file without dates: the same weights give the same bytes."""
+    with replace_file(path) as partial:
+        dated = partial.with_name(f"dated-{path.name}")
+        try:
+            model.save(dated)
+            with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
+                for name in sorted(source.namelist()):
+                    content = source.read(name)
+                    if name == "metadata.json":
+                        content = json.dumps({"keras_version": keras.version()}).encode()
+                    target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
+        finally:
+            dated.unlink(missing_ok=True)
+
+
+def load(path: Path) -> keras.Model:
+    """Read a model that `save` wrote.
+
+    Raises:
+        UserError: the file is missing, or no .keras file that can be read safely.
+    """
+    import keras_hub  # noqa: F401  registers its layers
+
+    if not path.exists():
+        raise UserError(f"{path} is missing: train a model first (dvc repro train)")
+    try:
+        return keras.models.load_model(path, safe_mode=True, compile=False)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} is no .keras model that can be loaded safely: {reason}") from None

@@ -1,0 +1,29 @@
+"""Every artefact's path, once; relative to the repository's root, where DVC runs the stages."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+RAW_METADATA = RAW / "HAM10000_metadata.csv"
+
+MERGED = Path("data/merged")
+MERGED_IMAGES = MERGED / "images"
+METADATA = MERGED / "metadata.csv"
+
+BALANCED = Path("data/balanced")
+MANIFEST = BALANCED / "manifest.csv"
+
+SPLITS = Path("data/splits.csv")
+PREDICTIONS = Path("data/predictions.csv")
+MODEL = Path("models/model.keras")
+
+DATA_METRICS = Path("metrics/data.json")
+SPLIT_METRICS = Path("metrics/split.json")
+TRAIN_METRICS = Path("metrics/train.json")
+TEST_METRICS = Path("metrics/test.json")
+TIMING = Path("metrics/timing.json")
+
+EXPLORE_PLOTS = Path("plots/explore")
+EVALUATE_PLOTS = Path("plots/evaluate")
+HISTORY = Path("plots/history.csv")

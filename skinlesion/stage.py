@@ -1,0 +1,31 @@
+"""What every stage's entry point needs: clear errors, an exit code, and the time it took."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from skinlesion import paths
+from skinlesion.errors import UserError
+from skinlesion.files import write_json
+
+
+def run(main: Callable[[], object], name: str) -> None:
+    """Run a stage's `main`: a UserError becomes its message and exit code 1; wall time goes to metrics/timing.json."""
+    start = time.perf_counter()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{name}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{name}: interrupted; nothing was left half-written")
+    record_time(name, time.perf_counter() - start)
+
+
+def record_time(name: str, seconds: float) -> None:
+    """Note a stage's wall time in seconds. Not a DVC output: it differs between equal runs."""
+    try:
+        times = json.loads(paths.TIMING.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        times = {}
+    write_json(paths.TIMING, {**times, name: round(seconds, 1)})

@@ -1,0 +1,77 @@
+"""Training: the phases of a configuration, one after the other, each from the best weights so far."""
+
+import sys
+
+import keras
+import numpy as np
+import pandas as pd
+
+from skinlesion.errors import UserError
+from skinlesion.model import freeze
+from skinlesion.params import Phase, Train
+from skinlesion.training.batches import Batches
+from skinlesion.training.callbacks import KeepBest, Validate, mode
+
+Images = tuple[np.ndarray, np.ndarray]  # uint8 (N, H, W, 3), labels (N,) as numbers of CODES
+
+
+def fit(
+    model: keras.Model, train: Images, validation: Images, phases: list[Phase], how: Train, seed: int
+) -> tuple[pd.DataFrame, int]:
+    """Train `model` in place; it ends with the weights of its best epoch on validation.
+
+    Returns:
+        the history, a row per epoch: epoch (from 1, over all phases), phase (from 1), learning_rate, loss,
+        accuracy, and val_ of each measure; and the best epoch.
+
+    Raises:
+        UserError: the loss is no longer a number.
+    """
+    batches = Batches(*train, how.batch_size, seed)
+    best = KeepBest(how.monitor)
+    history: list[dict] = []
+    for number, phase in enumerate(phases, start=1):
+        freeze.apply(model.get_layer("backbone"), phase, phases)
+        model.compile(
+            optimizer=keras.optimizers.Adam(phase.learning_rate),
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+        )
+        epochs = min(phase.epochs, how.max_epochs or phase.epochs)
+        print(f"phase {number} of {len(phases)}: {phase.train} trains, at most {epochs} epochs", flush=True)
+        logs = model.fit(
+            batches,
+            shuffle=False,  # the batches shuffle themselves
+            initial_epoch=len(history),
+            epochs=len(history) + epochs,
+            callbacks=[Validate(*validation, how.batch_size), best, *stopping(how)],
+            verbose=1 if sys.stdout.isatty() else 2,
+        ).history
+        history += rows(logs, number, phase, start=len(history))
+    return pd.DataFrame(history), best.epoch + 1
+
+
+def stopping(how: Train) -> list[keras.callbacks.Callback]:
+    """The callbacks that end a phase or slow it down."""
+    watched = {"monitor": f"val_{how.monitor}", "mode": mode(how.monitor)}
+    callbacks: list[keras.callbacks.Callback] = [keras.callbacks.TerminateOnNaN()]
+    if how.reduce_learning_rate:
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(**how.reduce_learning_rate.model_dump(), **watched))
+    if how.early_stopping:
+        callbacks.append(keras.callbacks.EarlyStopping(patience=how.early_stopping, **watched))
+    return callbacks
+
+
+def rows(logs: dict[str, list[float]], phase_number: int, phase: Phase, start: int) -> list[dict]:
+    """Keras' history of one phase as rows of plots/history.csv."""
+    found = []
+    for index in range(len(logs["loss"])):
+        row = {name: values[index] for name, values in logs.items() if name != "learning_rate"}
+        if not np.isfinite(row["loss"]):
+            raise UserError(
+                f"the loss of epoch {start + index + 1} is no longer a number: "
+                "lower the configuration's learning_rate, or set train.precision: float32"
+            )
+        rate = logs.get("learning_rate", [phase.learning_rate] * (index + 1))[index]
+        found.append({"epoch": start + index + 1, "phase": phase_number, "learning_rate": float(rate), **row})
+    return found

@@ -1,0 +1,42 @@
+"""Evaluate: the one stage that opens the test split; predictions, metrics and plots."""
+
+import pandas as pd
+
+from skinlesion import backend, params, paths  # noqa: F401  backend starts Keras quietly
+from skinlesion.data import dataset
+from skinlesion.evaluation import metrics, plots, predictions
+from skinlesion.files import replace_file, replace_folder, write_json
+from skinlesion.model import bundle
+from skinlesion.predict import probabilities
+from skinlesion.stage import run
+
+
+def main() -> dict:
+    settings = params.load()
+    rows, images, _ = dataset.load(pd.read_csv(paths.SPLITS), "test")
+    model = bundle.load(paths.MODEL)
+    table = predictions.table(rows, probabilities(model, images, settings.evaluate.batch_size, "predicting"))
+    with replace_file(paths.PREDICTIONS) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n")
+
+    truth, predicted = predictions.arrays(pd.read_csv(paths.PREDICTIONS))
+    figures = {
+        "protocol": settings.split.protocol,
+        **{name: round(float(value), 4) for name, value in metrics.headline(truth, predicted).items()},
+    }
+    with replace_folder(paths.EVALUATE_PLOTS) as target:
+        for name, make in plots.TABLES.items():
+            plot = make(truth, predicted)
+            plot.to_csv(target / f"{name}.csv", index=False, float_format="%.4g", lineterminator="\n")
+    write_json(paths.TEST_METRICS, figures)
+
+    print(pd.DataFrame(metrics.per_class(truth, predicted)).T.round(3).to_string())
+    print(
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f}, accuracy {figures['accuracy']:.3f} "
+        f"on {len(table)} test images, protocol {figures['protocol']}"
+    )
+    return figures
+
+
+if __name__ == "__main__":
+    run(main, "evaluate")

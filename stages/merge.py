@@ -1,0 +1,23 @@
+"""Merge: join the image parts with the metadata; resize every image once."""
+
+from skinlesion import params, paths
+from skinlesion.data.merge import merge
+from skinlesion.files import replace_folder, write_json
+from skinlesion.stage import run
+
+
+def main() -> dict:
+    settings = params.load()
+    with replace_folder(paths.MERGED) as target:
+        _, metrics = merge(paths.RAW, target, settings.data, settings.images)
+    write_json(paths.DATA_METRICS, metrics)
+    print(
+        f"merge: {metrics['images']} images of {metrics['lesions']} lesions, "
+        f"{metrics['duplicate_pairs_joined']} duplicate pairs joined, "
+        f"{metrics['damaged_images_skipped']} damaged images skipped"
+    )
+    return metrics
+
+
+if __name__ == "__main__":
+    run(main, "merge")

@@ -1,0 +1,53 @@
+"""Train: one backbone in one configuration; the best epoch on validation becomes models/model.keras."""
+
+import pandas as pd
+
+from skinlesion import backend, params, paths  # backend first: it starts Keras quietly
+from skinlesion.data import dataset
+from skinlesion.files import replace_file, write_json
+from skinlesion.model import bundle
+from skinlesion.model.build import build
+from skinlesion.stage import run
+from skinlesion.training import determinism, devices
+from skinlesion.training.fit import fit
+
+
+def main() -> dict:
+    settings = params.load()
+    if settings.train.deterministic:
+        determinism.enable()
+    device = devices.choose(settings.train.device)
+    backend.keras.utils.set_random_seed(settings.seed)
+    precision = devices.choose_precision(settings.train.precision, device)
+    print(f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device}")
+
+    table = pd.read_csv(paths.SPLITS)
+    train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
+    model = build(settings.backbone, settings.head, settings.images.size, settings.model.weights, precision)
+    history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed)
+
+    # Saved in float32, it predicts the same on every machine.
+    final = build(settings.backbone, settings.head, settings.images.size, weights=None)
+    final.set_weights(model.get_weights())
+    bundle.save(final, paths.MODEL)
+    with replace_file(paths.HISTORY) as partial:
+        history.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+    best = history.iloc[best_epoch - 1]
+    metrics = {
+        "parameters": final.count_params(),
+        "trainable_parameters": sum(int(weight.shape.num_elements()) for weight in model.trainable_weights),
+        "epochs": len(history),
+        "best_epoch": best_epoch,
+        "validation": {
+            name.removeprefix("val_"): round(float(best[name]), 4) for name in history if name[:4] == "val_"
+        },
+        "device": device,
+        "precision": precision,
+    }
+    write_json(paths.TRAIN_METRICS, metrics)
+    print(f"train: best epoch {best_epoch} of {len(history)}, validation {metrics['validation']}")
+    return metrics
+
+
+if __name__ == "__main__":
+    run(main, "train")
