@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from skinlesion.data import archive, kaggle_source, sample
+from skinlesion.data import archive, kaggle_source
+from skinlesion.data.sample.make import make_sample
 from skinlesion.params import Data
 
 SOURCES: dict[str, Callable[[Path, Data], None]] = {
-    "sample": lambda target, data: sample.make_sample(target, data.sample_seed),
+    "sample": lambda target, data: make_sample(target, data.sample_seed),
     "archive": lambda target, data: archive.unpack(data.archive.expanduser(), target),
     "kaggle": lambda target, data: kaggle_source.download(target),
 }

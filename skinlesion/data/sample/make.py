@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from skinlesion.data.sample_drawing import Appearance, draw_image
+from skinlesion.data.sample.drawing import Appearance, draw_image
 from skinlesion.paths import RAW_METADATA
 
 PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")
@@ -106,9 +106,7 @@ def make_sample(target: Path, seed: int) -> None:
     metadata = pd.DataFrame(metadata_row(view, seed) for view in views)
     metadata.to_csv(target / RAW_METADATA.name, index=False)
     half = (len(views) + 1) // 2
-    for place, view in enumerate(
-        tqdm(views, desc="drawing the sample", unit="image", disable=None)
-    ):
+    for place, view in enumerate(tqdm(views, desc="drawing the sample", unit="image", disable=None)):
         path = target / PARTS[place // half] / f"{view.image_id}.jpg"
         path.write_bytes(draw_jpeg(view, seed))
 

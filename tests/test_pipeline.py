@@ -1,0 +1,119 @@
+"""What dvc.yaml claims: exact deps and params, and the direction of the arrows."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skinlesion import paths
+from skinlesion.params import Params
+
+ROOT = Path(__file__).parents[1]
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = DVC["stages"]
+DATA_STAGES = ("download", "merge", "explore", "balance", "split")
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The dotted names that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def import_closure(file: Path, found: set[Path]) -> set[Path]:
+    """`file` and all of the project's files that importing it reads."""
+    found.add(file)
+    for name in imported(file):
+        module = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+        if module.exists() and module not in found:
+            import_closure(module, found)
+    return found
+
+
+def entries(stage: str, *kinds: str) -> dict[str, dict]:
+    """Path -> options of a stage's outs, metrics or plots."""
+    listed = [entry for kind in kinds for entry in STAGES[stage].get(kind, [])]
+    return {k: v for entry in listed for k, v in (entry if isinstance(entry, dict) else {entry: {}}).items()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_import_closure(stage):
+    closure = import_closure(ROOT / "stages" / f"{stage}.py", set())
+    needed = {file.relative_to(ROOT).as_posix() for file in closure}
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert listed == needed, f"dvc.yaml, {stage}: add {sorted(needed - listed)}, remove {sorted(listed - needed)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_those_the_stage_reads(stage):
+    rows = {"backbone": "backbones", "head": "heads", "phases": "configurations"}  # properties that pick a row
+    read = set(re.findall(r"settings\.(\w+)", (ROOT / "stages" / f"{stage}.py").read_text()))
+    tracked = {param.split(".")[0] for param in STAGES[stage]["params"]}
+    assert {rows.get(name, name) for name in read} == tracked
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_tracked_params_exist(stage):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for param in STAGES[stage]["params"]:
+        value = params
+        for key in re.sub(r"\$\{model\.(\w+)\}", lambda match: params["model"][match[1]], param).split("."):
+            assert key in value, param
+            value = value[key]
+
+
+def test_every_param_is_tracked_by_a_stage():
+    tracked = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
+    assert tracked == set(Params.model_fields)
+
+
+@pytest.mark.parametrize("stage", DATA_STAGES)
+def test_no_data_stage_hangs_on_the_model(stage):
+    assert not [param for param in STAGES[stage]["params"] if re.match("model|train|backbones|heads|conf", param)]
+    assert not [dep for dep in STAGES[stage]["deps"] if re.match("skinlesion/(model|training|evaluation)|models", dep)]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_is_described_and_runs_the_file_of_its_name(stage):
+    assert STAGES[stage]["desc"]
+    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_metrics_and_plots_live_in_git_and_outs_in_the_cache(stage):
+    assert all(options.get("cache") is False for options in entries(stage, "metrics", "plots").values())
+    assert not any(entries(stage, "outs").values())  # an option there would switch the run-cache off
+
+
+def test_outputs_are_the_paths_of_the_library():
+    known = {path.as_posix() for path in vars(paths).values() if isinstance(path, Path)}
+    written = [path for stage in STAGES for path in entries(stage, "outs", "metrics", "plots")]
+    assert [path for path in written if path not in known and Path(path).parent.as_posix() not in known] == []
+    assert paths.TIMING.as_posix() not in written
+
+
+def test_plot_templates_exist():
+    built_in = {"bar_horizontal", "confusion", "confusion_normalized", "linear"}
+    own = {file.stem for file in (ROOT / ".dvc" / "plots").glob("*.json")}
+    used = [options.get("template", "linear") for stage in STAGES for options in entries(stage, "plots").values()]
+    used += [options.get("template", "linear") for plot in DVC["plots"] for options in plot.values()]
+    assert set(used) <= built_in | own
+    assert own <= set(used)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "skinlesion").rglob("*.py")), ids=lambda file: file.stem)
+def test_the_arrows_run_one_way(file):
+    forbidden = {
+        "skinlesion/data": ("skinlesion.model", "skinlesion.training", "skinlesion.evaluation"),
+        "skinlesion/model": ("skinlesion.training", "skinlesion.evaluation"),
+        "skinlesion": (),
+    }
+    folder = file.parent.relative_to(ROOT).as_posix()
+    assert not [name for name in imported(file) if name.startswith(("stages", *forbidden.get(folder, ())))]
