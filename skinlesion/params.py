@@ -139,6 +139,8 @@ class HeadLayer(Section):
     def check(self) -> "HeadLayer":
         if len(self.model_fields_set) != 1:
             raise ValueError("a layer of a head has exactly one key, as in {dropout: 0.3}")
+        if self.value is None:
+            raise ValueError(f"{self.kind} needs a value, as in {{dropout: 0.3}}")
         return self
 
     @property
@@ -221,5 +223,5 @@ def load(path: Path = paths.PARAMS) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(dict.fromkeys(f"  {describe(one, Params)}" for one in error.errors()))
+        problems = "\n".join(dict.fromkeys(f"  {describe(one, Params, content)}" for one in error.errors()))
         raise UserError(f"{path} cannot be used:\n{problems}") from None

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from skinlesion.classes import CODES
-from skinlesion.data import groups, images, metadata
+from skinlesion.data import groups, images, metadata, tables
 from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError, listing
 from skinlesion.params import Data, Images
@@ -60,7 +60,7 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
     group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
     table["group"] = group_of.to_numpy()
     table = table[COLUMNS]
-    table.to_csv(target / "metadata.csv", index=False, lineterminator="\n")
+    tables.write(target / "metadata.csv", table)
     return table, counts(table, damaged=len(bad), joined=joined)
 
 

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pandas as pd
 
-from skinlesion.errors import UserError
 from skinlesion.model import freeze
 from skinlesion.params import Phase, Train
 from skinlesion.training.batches import Batches
@@ -23,9 +22,6 @@ def fit(
     Returns:
         the history, a row per epoch: epoch (from 1, over all phases), phase (from 1), learning_rate, loss,
         accuracy, and val_ of each measure; and the best epoch.
-
-    Raises:
-        UserError: the loss is no longer a number.
     """
     batches = Batches(*train, how.batch_size, seed)
     best = KeepBest(how.monitor)
@@ -67,11 +63,6 @@ def rows(logs: dict[str, list[float]], phase_number: int, phase: Phase, start: i
     found = []
     for index in range(len(logs["loss"])):
         row = {name: values[index] for name, values in logs.items() if name != "learning_rate"}
-        if not np.isfinite(row["loss"]):
-            raise UserError(
-                f"the loss of epoch {start + index + 1} is no longer a number: "
-                "lower the configuration's learning_rate, or set train.precision: float32"
-            )
         rate = logs.get("learning_rate", [phase.learning_rate] * (index + 1))[index]
         found.append({"epoch": start + index + 1, "phase": phase_number, "learning_rate": float(rate), **row})
     return found

@@ -1,0 +1,182 @@
+"""Weights come from where model.weights says, exactly, or not at all."""
+
+import urllib.error
+import zipfile
+from itertools import permutations
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import requests
+
+from skinlesion import params
+from skinlesion.errors import UserError
+from skinlesion.model import backbones
+
+ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
+# Keras warns of each layer that a wrong file lacks, before it raises.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.fixture(scope="session")
+def weights_file(classifier, tmp_path_factory):
+    """`weights_file("resnet18")`: the weights of that classifier's backbone."""
+    folder = tmp_path_factory.mktemp("weights")
+
+    def saved(name: str) -> Path:
+        path = folder / f"{name}.weights.h5"
+        if not path.exists():
+            classifier(name).get_layer("backbone").save_weights(path)
+        return path
+
+    return saved
+
+
+def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_weights_file_restores_its_backbone_exactly(name, classifier, weights_file):
+    original = classifier(name).get_layer("backbone").get_weights()
+    restored = backbones.make(ROWS[name], ROWS[name].smallest, str(weights_file(name)))
+    assert equal(original, restored.get_weights())
+
+
+def test_a_weights_file_serves_every_image_size(classifier, weights_file):
+    restored = backbones.make(ROWS["resnet18"], 48, str(weights_file("resnet18")))
+    assert equal(classifier("resnet18").get_layer("backbone").get_weights(), restored.get_weights())
+
+
+def test_without_weights_they_are_random(classifier):
+    other = backbones.make(ROWS["resnet18"], 32, None)
+    assert not equal(classifier("resnet18").get_layer("backbone").get_weights(), other.get_weights())
+
+
+@pytest.mark.parametrize(("name", "other"), permutations(ROWS, 2))
+def test_another_backbones_file_is_refused(name, other, classifier, weights_file):
+    path = weights_file(other)
+    with pytest.raises(UserError, match=rf"{path} is no weights file of .*parameters"):
+        backbones.load_weights(classifier(name).get_layer("backbone"), str(path), name)
+
+
+def test_the_next_deeper_relatives_file_is_refused(classifier, tmp_path):
+    """ResNet34 has ResNet18's layers and more: a loader that skips what is too many would take it."""
+    deeper = ROWS["resnet18"].model_copy(
+        update={"arguments": {**ROWS["resnet18"].arguments, "stackwise_num_blocks": [3, 4, 6, 3]}}
+    )
+    backbones.make(deeper, 32, None).save_weights(tmp_path / "resnet34.weights.h5")
+    with pytest.raises(UserError, match="no weights file of resnet18"):
+        backbones.load_weights(
+            backbones.make(ROWS["resnet18"], 32, None), str(tmp_path / "resnet34.weights.h5"), "resnet18"
+        )
+
+
+def test_a_whole_classifier_is_refused(classifier, tmp_path):
+    classifier("resnet18").save(tmp_path / "model.keras")
+    with pytest.raises(UserError, match="without its classifier"):
+        backbones.make(ROWS["resnet18"], 32, str(tmp_path / "model.keras"))
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
+def test_a_missing_file_is_named(suffix, classifier, tmp_path):
+    path = tmp_path / f"gone{suffix}"
+    with pytest.raises(UserError, match=f"{path}, which is missing"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(path), "resnet18")
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize("damage", [half, lambda _: b"<html>not found</html>", lambda _: b""], ids=["half", "html", ""])
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras", ".pth"])
+def test_a_damaged_file_is_refused(suffix, damage, classifier, weights_file, tmp_path):
+    path = tmp_path / f"damaged{suffix}"
+    path.write_bytes(damage(weights_file("resnet18").read_bytes()))
+    with pytest.raises(UserError, match=f"{path} is no weights file"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(path), "resnet18")
+
+
+def test_a_zip_of_something_else_is_refused(classifier, tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("readme.txt", "weights are elsewhere")
+    with pytest.raises(UserError, match="no weights file"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(tmp_path / "other.keras"), "resnet18")
+
+
+def refuse(error: Exception):
+    def raising(*_, **__):
+        raise error
+
+    return raising
+
+
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    """Weights that this machine downloaded earlier are out of sight."""
+    monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path))
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+
+
+BROKEN = {
+    "no network": urllib.error.URLError("Name or service not known"),
+    "not found": urllib.error.HTTPError("https://x", 404, "Not Found", None, None),
+    "dropped": ConnectionResetError(104, "Connection reset by peer"),
+    "slow": TimeoutError("The read operation timed out"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"), [*(("resnet50", failure) for failure in BROKEN), ("inception_resnet_v2", "no network")]
+)
+def test_imagenet_weights_without_network_name_two_ways_out(name, failure, monkeypatch, no_cache):
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", refuse(BROKEN[failure]))
+    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights, or .*model\.weights: null"):
+        backbones.make(ROWS[name], ROWS[name].smallest, "imagenet")
+
+
+def test_a_cut_off_download_names_two_ways_out(monkeypatch, no_cache):
+    """What a proxy or a full disk leaves: a file that is not the published one."""
+    monkeypatch.setattr(
+        "keras.src.utils.file_utils.urlretrieve", lambda _, path, __: Path(path).write_bytes(b"<html>log in</html>")
+    )
+    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights: null"):
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
+
+
+def test_another_error_of_a_constructor_is_not_taken_for_the_network(monkeypatch):
+    monkeypatch.setattr("keras.applications.ResNet50", refuse(AttributeError("a mistake in the code")))
+    with pytest.raises(AttributeError, match="mistake"):
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
+
+
+def test_imagenet_weights_of_keras_hub_without_network_name_two_ways_out(monkeypatch):
+    monkeypatch.setattr("kagglehub.model_download", refuse(requests.ConnectionError("Max retries exceeded")))
+    with pytest.raises(UserError, match=r"resnet_18_imagenet could not be .*model\.weights, or .*model\.weights: null"):
+        backbones.make(ROWS["resnet18"], 32, "imagenet")
+
+
+def test_imagenet_weights_of_keras_hub_are_the_presets(classifier, monkeypatch):
+    published = classifier("resnet18").get_layer("backbone")
+    asked = []
+    monkeypatch.setattr(keras_hub.models.ResNetBackbone, "from_preset", lambda name: asked.append(name) or published)
+    made = backbones.make(ROWS["resnet18"], 48, "imagenet")
+    assert asked == ["resnet_18_imagenet"]
+    assert equal(made.get_weights(), published.get_weights())
+    assert made.input.shape == (None, 48, 48, 3)
+
+
+def test_imagenet_weights_of_keras_are_the_downloaded_file(classifier, weights_file, monkeypatch):
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(weights_file("resnet50")))
+    made = backbones.make(ROWS["resnet50"], 32, "imagenet")
+    assert equal(made.get_weights(), classifier("resnet50").get_layer("backbone").get_weights())
+
+
+def test_random_weights_ask_no_network(monkeypatch):
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", refuse(AssertionError("the network was asked")))
+    monkeypatch.setattr("kagglehub.model_download", refuse(AssertionError("the network was asked")))
+    for name in ("resnet18", "resnet50"):
+        assert isinstance(backbones.make(ROWS[name], 32, None), keras.Model)
