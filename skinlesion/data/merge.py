@@ -30,6 +30,7 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
         UserError: rows and images do not match, the metadata is wrong, or images are damaged and
             data.on_bad_image is `fail`.
     """
+    pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     table = metadata.read(raw / "HAM10000_metadata.csv")
     files = {file.stem: file for file in sorted(raw.glob("HAM10000_images_part_*/*.jpg"))}
     metadata.join_images(table, files)
@@ -56,7 +57,6 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
     if table.empty:
         raise UserError(f"every image of {raw} is damaged. Bring the archive again: dvc repro -f download")
     table[["width", "height"]] = [size for size, kept in zip(sizes, whole, strict=True) if kept]
-    pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
     table["group"] = group_of.to_numpy()
     table = table[COLUMNS]

@@ -1,6 +1,7 @@
 """Backbones: image networks without their classifier, built from a row of `backbones` in params.yaml."""
 
 import importlib
+import zipfile
 from collections.abc import Callable
 
 import keras
@@ -37,8 +38,9 @@ def from_applications(constructor: Callable, row: Backbone, size: int, imagenet:
         return constructor(weights=None, **settings)
     try:
         return constructor(weights=row.imagenet, **settings)
-    except Exception as error:  # keras.utils.get_file raises a bare Exception
-        if "fetch failure" not in str(error):
+    except Exception as error:  # keras.utils.get_file raises a bare Exception, or a ValueError
+        words = ("URL fetch failure", "file hash does not match")
+        if not isinstance(error, OSError) and not any(word in str(error) for word in words):
             raise
         raise UserError(f"the ImageNet weights could not be downloaded: {error}. {WAYS_OUT}") from None
 
@@ -65,7 +67,7 @@ def load_weights(backbone: keras.Model, path: str, name: str) -> None:
         backbone.load_weights(path)
     except FileNotFoundError:
         raise UserError(f"model.weights names {path}, which is missing") from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
             f"model.weights: {path} is no weights file of {name} without its classifier "

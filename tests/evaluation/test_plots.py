@@ -16,7 +16,7 @@ PROBABILITIES[:, 4] = [0.0, 0.0, 0.0, 0.0, 0.6]
 
 
 def test_confusion_counts_each_image_once():
-    counts = plots.confusion(LABELS, PROBABILITIES).value_counts().to_dict()
+    counts = plots.confusion(LABELS, PROBABILITIES).value_counts(["actual", "predicted"]).to_dict()
     assert counts == {("akiec", "akiec"): 1, ("akiec", "bcc"): 1, ("bcc", "bcc"): 2, ("bcc", "mel"): 1}
 
 

@@ -36,7 +36,7 @@ def train_step(backbone: keras.Model) -> list[bool]:
     return moved(before, after)
 
 
-@pytest.fixture(params=["resnet18", "resnet50", "inception_resnet_v2"])
+@pytest.fixture(params=["resnet18", "resnet50"])
 def backbone(request, classifier):
     yield classifier(request.param).get_layer("backbone")
     freeze.apply(classifier(request.param).get_layer("backbone"), phase("all"), [phase("all")])
@@ -56,7 +56,8 @@ def test_head_trains_nothing_of_the_backbone(backbone):
 
 
 def test_a_number_trains_from_that_layer_on(backbone):
-    first = len(backbone.layers) // 2
+    convolutions = [n for n, layer in enumerate(backbone.layers) if isinstance(layer, keras.layers.Conv2D)]
+    first = convolutions[len(convolutions) // 2]
     freeze.apply(backbone, phase(first), [phase(first)])
     for number, layer in enumerate(backbone.layers):
         trains = number >= first and not isinstance(layer, BatchNormalization)

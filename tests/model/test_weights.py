@@ -55,11 +55,13 @@ def test_without_weights_they_are_random(classifier):
     assert not equal(classifier("resnet18").get_layer("backbone").get_weights(), other.get_weights())
 
 
-@pytest.mark.parametrize(("name", "other"), permutations(ROWS, 2))
+@pytest.mark.parametrize(("name", "other"), [pair for pair in permutations(ROWS, 2) if "resnet18" in pair])
 def test_another_backbones_file_is_refused(name, other, classifier, weights_file):
-    path = weights_file(other)
+    path, backbone = weights_file(other), classifier(name).get_layer("backbone")
+    before = backbone.get_weights()
     with pytest.raises(UserError, match=rf"{path} is no weights file of .*parameters"):
-        backbones.load_weights(classifier(name).get_layer("backbone"), str(path), name)
+        backbones.load_weights(backbone, str(path), name)
+    backbone.set_weights(before)  # Keras has loaded what happened to fit
 
 
 def test_the_next_deeper_relatives_file_is_refused(classifier, tmp_path):
@@ -129,13 +131,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "failure"), [*(("resnet50", failure) for failure in BROKEN), ("inception_resnet_v2", "no network")]
-)
-def test_imagenet_weights_without_network_name_two_ways_out(name, failure, monkeypatch, no_cache):
+@pytest.mark.parametrize("failure", BROKEN)
+def test_imagenet_weights_without_network_name_two_ways_out(failure, monkeypatch, no_cache):
     monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", refuse(BROKEN[failure]))
     with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights, or .*model\.weights: null"):
-        backbones.make(ROWS[name], ROWS[name].smallest, "imagenet")
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
 
 
 def test_a_cut_off_download_names_two_ways_out(monkeypatch, no_cache):
