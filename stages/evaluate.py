@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from skinlesion import backend, params, paths  # noqa: F401  backend starts Keras quietly
+from skinlesion import params, paths
 from skinlesion.data import dataset, tables
 from skinlesion.evaluation import metrics, plots, predictions
 from skinlesion.files import replace_folder, write_json

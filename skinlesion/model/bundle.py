@@ -5,8 +5,7 @@ import re
 import zipfile
 from pathlib import Path
 
-import keras
-
+from skinlesion.backend import keras, quiet
 from skinlesion.errors import UserError
 from skinlesion.files import replace_file
 
@@ -52,7 +51,8 @@ def load(path: Path) -> keras.Model:
     if not path.exists():
         raise UserError(f"{path} is missing: train a model first (dvc repro train)")
     try:
-        return keras.models.load_model(path, safe_mode=True, compile=False)
+        with quiet():
+            return keras.models.load_model(path, safe_mode=True, compile=False)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} is no .keras model that can be loaded safely: {reason}") from None
