@@ -21,7 +21,7 @@ setup: .venv/ready  ## install the pinned packages into .venv
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro
-	$(BIN)/dvc metrics show
+	$(BIN)/dvc metrics show metrics/test.json
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest

@@ -14,10 +14,9 @@ def hint(name: str, known: list[str]) -> str:
     return f". Did you mean {close[0]!r}?" if close else f". Known: {', '.join(known)}"
 
 
-def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """One line for one problem in a document of type `model`: the key, the rule, what was received."""
-    # Pydantic mixes names of union members, as literal['all','head'], into the location.
-    location = [part for part in error["loc"] if isinstance(part, int) or part.isidentifier()]
+def describe(error: ErrorDetails, model: type[BaseModel], document: Any) -> str:
+    """One line for one problem in a `document` of type `model`: the key, the rule, what was received."""
+    location = keys_of(error, document)
     key = ".".join(str(part) for part in location)
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key{hint(str(location[-1]), known_keys(model, location[:-1]))}"
@@ -27,6 +26,17 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return f"{key}: {message}" if key else message
     return f"{key}: {message}. Received: {error['input']!r}"
+
+
+def keys_of(error: ErrorDetails, document: Any) -> list[str | int]:
+    """Where the error lies: its location less the names of union members that pydantic mixes in."""
+    keys: list[str | int] = []
+    for part in error["loc"]:
+        inside = isinstance(document, dict) and part in document
+        if inside or (isinstance(document, list) and isinstance(part, int)):
+            document = document[part]
+            keys.append(part)
+    return [*keys, error["loc"][-1]] if error["type"] == "missing" else keys
 
 
 def known_keys(model: type[BaseModel], location: list[str | int]) -> list[str]:

@@ -218,7 +218,7 @@ def load(path: Path = paths.PARAMS) -> Params:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run from the repository's root (git checkout {path})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
     return check(content, Params, str(path))
 
@@ -232,5 +232,5 @@ def check(content: Any, model: type[Document], what: str) -> Document:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(dict.fromkeys(f"  {describe(one, model)}" for one in error.errors()))
+        problems = "\n".join(dict.fromkeys(f"  {describe(one, model, content)}" for one in error.errors()))
         raise UserError(f"{what} cannot be used:\n{problems}") from None

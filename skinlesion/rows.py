@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-Range = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Range = Annotated[float, Field(ge=0, le=0.9)]
 
 
 class Section(BaseModel):
@@ -46,6 +46,8 @@ class HeadLayer(Section):
     def check(self) -> "HeadLayer":
         if len(self.model_fields_set) != 1:
             raise ValueError("a layer of a head has exactly one key, as in {dropout: 0.3}")
+        if self.value is None:
+            raise ValueError(f"{self.kind} needs a value, as in {{dropout: 0.3}}")
         return self
 
     @property

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from skinlesion import backend, params, paths  # noqa: F401  backend starts Keras quietly
-from skinlesion.data import dataset
+from skinlesion import params, paths
+from skinlesion.data import dataset, tables
 from skinlesion.evaluation import metrics, plots, predictions
-from skinlesion.files import replace_file, replace_folder, write_json
+from skinlesion.files import replace_folder, write_json
 from skinlesion.model import bundle
 from skinlesion.predict import probabilities
 from skinlesion.stage import run
@@ -13,13 +13,12 @@ from skinlesion.stage import run
 
 def main() -> dict:
     settings = params.load()
-    rows, images, _ = dataset.load(pd.read_csv(paths.SPLITS), "test")
+    rows, images, _ = dataset.load(tables.read(paths.SPLITS), "test")
     model = bundle.load(paths.MODEL)
     table = predictions.table(rows, probabilities(model, images, settings.evaluate.batch_size, "predicting"))
-    with replace_file(paths.PREDICTIONS) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+    tables.write(paths.PREDICTIONS, table)
 
-    truth, predicted = predictions.arrays(pd.read_csv(paths.PREDICTIONS))
+    truth, predicted = predictions.arrays(tables.read(paths.PREDICTIONS))
     figures = {
         "protocol": settings.split.protocol,
         **{name: round(float(value), 4) for name, value in metrics.headline(truth, predicted).items()},
@@ -27,7 +26,7 @@ def main() -> dict:
     with replace_folder(paths.EVALUATE_PLOTS) as target:
         for name, make in plots.TABLES.items():
             plot = make(truth, predicted)
-            plot.to_csv(target / f"{name}.csv", index=False, float_format="%.4g", lineterminator="\n")
+            tables.write(target / f"{name}.csv", plot, float_format="%.4g")
     write_json(paths.TEST_METRICS, figures)
 
     print(pd.DataFrame(metrics.per_class(truth, predicted)).T.round(3).to_string())

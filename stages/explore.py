@@ -1,9 +1,7 @@
 """Explore: counts by class, age, sex and site, and a sheet of sample images."""
 
-import pandas as pd
-
 from skinlesion import params, paths
-from skinlesion.data import explore, images
+from skinlesion.data import explore, images, tables
 from skinlesion.files import replace_folder
 from skinlesion.stage import run
 
@@ -12,10 +10,10 @@ TITLES = {"sample": "Synthetic sample, drawn by code: not HAM10000"}
 
 def main() -> None:
     settings = params.load()
-    metadata = pd.read_csv(paths.METADATA)
+    metadata = tables.read(paths.METADATA)
     with replace_folder(paths.EXPLORE_PLOTS) as target:
         for name, table in explore.tables(metadata).items():
-            table.to_csv(target / f"{name}.csv", index=False, lineterminator="\n")
+            tables.write(target / f"{name}.csv", table)
         title = TITLES.get(settings.data.source, f"HAM10000 ({settings.data.source})")
         images.sheet(explore.rows_of_images(metadata, paths.MERGED_IMAGES), target / "samples.png", title)
     print(f"explore: {len(metadata)} images described in {paths.EXPLORE_PLOTS}")

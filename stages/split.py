@@ -1,21 +1,19 @@
 """Split: assign every image to train, validation, test or unused, and count what leaks."""
 
-import pandas as pd
-
 from skinlesion import params, paths
+from skinlesion.data import tables
 from skinlesion.data.split import assign, refuse_leaks, summary
-from skinlesion.files import replace_file, write_json
+from skinlesion.files import write_json
 from skinlesion.stage import run
 
 
 def main() -> dict:
     settings = params.load()
-    table = assign(pd.read_csv(paths.MANIFEST), settings.seed, settings.split)
+    table = assign(tables.read(paths.MANIFEST), settings.seed, settings.split)
     if settings.split.protocol == "lesion":
         refuse_leaks(table)
     metrics = summary(table, settings.split.protocol)
-    with replace_file(paths.SPLITS) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
+    tables.write(paths.SPLITS, table)
     write_json(paths.SPLIT_METRICS, metrics)
     sizes = ", ".join(f"{split} {count}" for split, count in metrics["images"].items())
     print(

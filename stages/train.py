@@ -1,10 +1,10 @@
 """Train: one backbone in one configuration; the best epoch on validation becomes models/model.keras."""
 
-import pandas as pd
+import math
 
 from skinlesion import backend, params, paths  # backend first: it starts Keras quietly
-from skinlesion.data import dataset
-from skinlesion.files import replace_file, write_json
+from skinlesion.data import dataset, tables
+from skinlesion.files import write_json
 from skinlesion.model import bundle
 from skinlesion.model.build import build
 from skinlesion.stage import run
@@ -21,7 +21,7 @@ def main() -> dict:
     precision = devices.choose_precision(settings.train.precision, device)
     print(f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device}")
 
-    table = pd.read_csv(paths.SPLITS)
+    table = tables.read(paths.SPLITS)
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
     rows = settings.backbone, settings.head, settings.images.size
     attention = settings.model.attention
@@ -32,12 +32,11 @@ def main() -> dict:
     final = build(*rows, weights=None, attention=attention)
     final.set_weights(model.get_weights())
     bundle.save(final, paths.MODEL)
-    with replace_file(paths.HISTORY) as partial:
-        history.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+    tables.write(paths.HISTORY, history, float_format="%.6g")
     best = history.iloc[best_epoch - 1]
     metrics = {
         "parameters": final.count_params(),
-        "trainable_parameters": sum(int(weight.shape.num_elements()) for weight in model.trainable_weights),
+        "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
         "epochs": len(history),
         "best_epoch": best_epoch,
         "validation": {

@@ -17,7 +17,7 @@ def tables(metadata: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Counts of images by class: alone (dx, images), and by age, sex and localization (dx, value, images)."""
     labels = [f"{low}-{high - 1}" if high < 200 else f"{low}+" for low, high in pairwise(AGES)]
     ages = pd.cut(metadata["age"], AGES, right=False, labels=labels).astype(object).fillna("unknown")
-    by = {"age": ages, "sex": metadata["sex"], "localization": metadata["localization"]}
+    by = {"age": ages, **{name: metadata[name].fillna("unknown") for name in ("sex", "localization")}}
     alone = metadata["dx"].value_counts().reindex(CODES, fill_value=0)
     found = {"class_counts": alone.rename_axis("dx").reset_index(name="images")}
     for name, values in by.items():

@@ -7,12 +7,13 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skinlesion.data.parallel import over_cores
+from skinlesion.errors import UserError
 from skinlesion.files import replace_file
 
 cv2.setNumThreads(1)  # the images are spread over the cores, not the parts of one
 
 
-class BadImage(Exception):
+class BadImage(UserError):
     """A picture that cannot be decoded whole; the message says which and why."""
 
 
@@ -27,7 +28,7 @@ def read(path: Path) -> np.ndarray:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
     except UnidentifiedImageError:
         raise BadImage(f"{path} (not a picture)") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise BadImage(f"{path} ({error})") from None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from skinlesion.classes import CODES
-from skinlesion.data import groups, images, metadata
+from skinlesion.data import groups, images, metadata, tables
 from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError, listing
 from skinlesion.params import Data, Images
@@ -30,6 +30,7 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
         UserError: rows and images do not match, the metadata is wrong, or images are damaged and
             data.on_bad_image is `fail`.
     """
+    pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     table = metadata.read(raw / "HAM10000_metadata.csv")
     files = {file.stem: file for file in sorted(raw.glob("HAM10000_images_part_*/*.jpg"))}
     metadata.join_images(table, files)
@@ -56,11 +57,10 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
     if table.empty:
         raise UserError(f"every image of {raw} is damaged. Bring the archive again: dvc repro -f download")
     table[["width", "height"]] = [size for size, kept in zip(sizes, whole, strict=True) if kept]
-    pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
     table["group"] = group_of.to_numpy()
     table = table[COLUMNS]
-    table.to_csv(target / "metadata.csv", index=False, lineterminator="\n")
+    tables.write(target / "metadata.csv", table)
     return table, counts(table, damaged=len(bad), joined=joined)
 
 

@@ -1,5 +1,6 @@
 """HAM10000_metadata.csv: read, checked, and joined with the images that lie beside it."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -19,12 +20,14 @@ def read(path: Path) -> pd.DataFrame:
             unknown diagnosis or an age that is no number; the message names the rows.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header has columns
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: the archive's metadata CSV belongs there (dvc repro -f download)"
         ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a CSV in UTF-8: {error}") from None
     missing = [column for column in COLUMNS if column not in table]
     if missing:
@@ -38,7 +41,7 @@ def read(path: Path) -> pd.DataFrame:
     refuse(path, table, table["image_id"].duplicated(keep=False), "an image_id that another row has too")
     refuse(path, table, ~table["dx"].isin(CODES), f"a dx other than {', '.join(CODES)}", show="dx")
     age = pd.to_numeric(table["age"], errors="coerce")
-    refuse(path, table, age.isna() & (table["age"] != ""), "an age that is no number", show="age")
+    refuse(path, table, ~age.between(0, 120) & (table["age"] != ""), "an age that is no number of years", show="age")
     return table.assign(age=age).sort_values("image_id", ignore_index=True)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from skinlesion.classes import CODES
 from skinlesion.data.digest import digest
-from skinlesion.errors import UserError
+from skinlesion.errors import UserError, listing
 from skinlesion.params import Split
 
 SPLITS = ("train", "validation", "test")
@@ -20,9 +20,16 @@ def assign(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
     """Add the column `split` (train, validation, test or unused) to the manifest, stratified by dx.
 
     Raises:
-        UserError: a class has too few lesions (protocol lesion) or images (protocol image) for three splits.
+        UserError: a class has too few lesions (protocol lesion) or images (protocol image) for three splits, or none
+            of its balanced rows falls to train.
     """
-    return PROTOCOLS[how.protocol](manifest, seed, how)
+    table = PROTOCOLS[how.protocol](manifest, seed, how)
+    untaught = sorted(set(table["dx"]) - set(table.loc[table["split"] == "train", "dx"]))
+    if untaught:
+        raise UserError(
+            f"no image of {', '.join(untaught)} is left to train on: raise balance.per_class or split.train"
+        )
+    return table
 
 
 def by_lesion(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
@@ -100,6 +107,6 @@ def refuse_leaks(table: pd.DataFrame) -> None:
     shared = list(sides[sides > 1].index)
     if shared:
         raise UserError(
-            f"{len(shared)} lesions stand on two sides of the split: {shared[:5]}. "
+            f"{len(shared)} lesions stand on two sides of the split: {listing(shared)}. "
             "Protocol lesion forbids that; please report it as a defect, with params.yaml"
         )

@@ -8,8 +8,9 @@ from skinlesion.classes import CODES
 
 def table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
     """Join the rows of the test split with their probabilities (N, 7), rounded to 6 digits."""
-    columns = pd.DataFrame(probabilities.round(6), columns=list(CODES))
-    predicted = np.array(CODES)[probabilities.argmax(axis=1)]
+    written = probabilities.round(6)
+    columns = pd.DataFrame(written, columns=list(CODES))
+    predicted = np.array(CODES)[written.argmax(axis=1)]
     return pd.concat([rows[["image_id", "group", "dx"]].assign(predicted=predicted), columns], axis=1)
 
 

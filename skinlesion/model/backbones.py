@@ -2,12 +2,11 @@
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 
 import keras
 
 from skinlesion.errors import UserError
-from skinlesion.model import weights as weights_file
+from skinlesion.model.weights import load_weights
 from skinlesion.params import Backbone
 
 WAYS_OUT = (
@@ -29,7 +28,7 @@ def make(row: Backbone, size: int, weights: str | None) -> keras.Model:
     constructor = getattr(importlib.import_module(library), name)
     network = LIBRARIES[library](constructor, row, (size, size, 3), weights == "imagenet")
     if weights not in (None, "imagenet"):
-        weights_file.load(network, Path(weights), name)
+        load_weights(network, weights, name)
     features = network.output if row.class_tokens is None else patches(network.output, row, size)
     # The layers stay the network's own, in its own order, so that a configuration can name them by number.
     return keras.Model(network.inputs[0], features, name="backbone")
@@ -48,8 +47,9 @@ def from_applications(constructor: Callable, row: Backbone, shape: tuple[int, in
         return constructor(weights=None, **settings)
     try:
         return constructor(weights=row.imagenet, **settings)
-    except Exception as error:  # keras.utils.get_file raises a bare Exception
-        if "fetch failure" not in str(error):
+    except Exception as error:  # keras.utils.get_file raises a bare Exception, or a ValueError
+        words = ("URL fetch failure", "file hash does not match")
+        if not isinstance(error, OSError) and not any(word in str(error) for word in words):
             raise
         raise UserError(f"the ImageNet weights could not be downloaded: {error}. {WAYS_OUT}") from None
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from skinlesion.classes import CODES
+from skinlesion.errors import UserError
 from skinlesion.predict import probabilities
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
@@ -27,7 +28,8 @@ def mode(monitor: str) -> str:
 class Validate(keras.callbacks.Callback):
     """Adds val_<measure> for every measure to the epoch's logs, from one pass over the validation images.
 
-    Stands first in the list of callbacks, since those after it read what it adds.
+    Stands first in the list of callbacks, since those after it read what it adds. Raises UserError where the loss or a
+    probability is no longer a number.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int):
@@ -36,6 +38,11 @@ class Validate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         predicted = probabilities(self.model, self.images, self.batch_size)
+        if not (np.isfinite(logs["loss"]) and np.isfinite(predicted).all()):
+            raise UserError(
+                f"the loss of epoch {epoch + 1} is no longer a number: "
+                "lower the configuration's learning_rate, or set train.precision: float32"
+            )
         for name, (measure, _) in MEASURES.items():
             logs[f"val_{name}"] = float(measure(self.labels, predicted))
 

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pandas as pd
 
-from skinlesion.errors import UserError
 from skinlesion.model import freeze
 from skinlesion.params import Phase, Train
 from skinlesion.training import augmentation, options, schedules
@@ -26,8 +25,8 @@ def fit(
         accuracy, and val_ of each measure; and the best epoch.
 
     Raises:
-        UserError: the loss is no longer a number; a class has no training images, where they are weighed; a phase
-            names a layer that the backbone lacks.
+        UserError: the loss is no longer a number; a class to be weighed has no training images; a phase names a layer
+            that the backbone lacks.
     """
     backbone = model.get_layer("backbone")
     freeze.check(backbone, phases)
@@ -91,11 +90,6 @@ def rows(logs: dict[str, list[float]], phase_number: int, phase: Phase, start: i
     found = []
     for index in range(len(logs["loss"])):
         row = {name: values[index] for name, values in logs.items() if name != "learning_rate"}
-        if not np.isfinite(row["loss"]):
-            raise UserError(
-                f"the loss of epoch {start + index + 1} is no longer a number: "
-                "lower the configuration's learning_rate, or set train.precision: float32"
-            )
         rate = logs.get("learning_rate", [phase.learning_rate] * (index + 1))[index]
         found.append({"epoch": start + index + 1, "phase": phase_number, "learning_rate": float(rate), **row})
     return found

@@ -1,132 +1,186 @@
-"""model.weights: files that fit load exactly, others are refused with what was expected and found; presets offline."""
+"""Weights come from where model.weights says, exactly, or not at all."""
 
+import urllib.error
+import zipfile
+from itertools import permutations
+from pathlib import Path
+
+import keras
 import keras_hub
 import numpy as np
 import pytest
+import requests
 
 from skinlesion import params
-from skinlesion.backend import keras
 from skinlesion.errors import UserError
 from skinlesion.model import backbones
 
-ROWS = params.load().backbones
-TINY = {
-    "num_layers": 1,
-    "hidden_dim": 12,
-    "num_heads": 2,
-    "intermediate_dim": 8,
-    "position_embedding_shape": [70, 70, 3],
-}
-DINO = ROWS["dinov2_small"].model_copy(update={"arguments": {"patch_size": 14, **TINY}})
+ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
+NAMES = ("resnet18", "resnet50", "inception_resnet_v2")
+# Keras warns of each layer that a wrong file lacks, before it raises.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-def assert_same(one: keras.Model, other: keras.Model) -> None:
-    for x, y in zip(one.weights, other.weights, strict=True):
-        np.testing.assert_array_equal(x, y, err_msg=x.path)
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """name -> (weights file of the sub-model backbone, the sub-model)."""
+@pytest.fixture(scope="session")
+def weights_file(classifier, tmp_path_factory):
+    """`weights_file("resnet18")`: the weights of that classifier's backbone."""
     folder = tmp_path_factory.mktemp("weights")
-    found = {}
-    for name, row in (("resnet18", ROWS["resnet18"]), ("mobilenet_v3", ROWS["mobilenet_v3"]), ("dino", DINO)):
-        backbone = backbones.make(row, 28 if name == "dino" else 32, None)
-        backbone.save_weights(folder / f"{name}.weights.h5")
-        found[name] = folder / f"{name}.weights.h5", backbone
-    return found
+
+    def saved(name: str) -> Path:
+        path = folder / f"{name}.weights.h5"
+        if not path.exists():
+            classifier(name).get_layer("backbone").save_weights(path)
+        return path
+
+    return saved
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3"])
-def test_the_sub_models_own_file_loads_exactly(files, name):
-    path, backbone = files[name]
-    assert_same(backbones.make(ROWS[name], 32, str(path)), backbone)
+def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_dinov2s_own_file_loads_exactly(files):
-    path, backbone = files["dino"]
-    assert_same(backbones.make(DINO, 28, str(path)), backbone)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_weights_file_restores_its_backbone_exactly(name, classifier, weights_file):
+    original = classifier(name).get_layer("backbone").get_weights()
+    restored = backbones.make(ROWS[name], ROWS[name].smallest, str(weights_file(name)))
+    assert equal(original, restored.get_weights())
 
 
-def test_the_librarys_file_loads_exactly(tmp_path):
-    network = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(32, 32, 3))
-    network.save_weights(tmp_path / "library.weights.h5")
-    assert_same(backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "library.weights.h5")), network)
+def test_a_weights_file_serves_every_image_size(classifier, weights_file):
+    restored = backbones.make(ROWS["resnet18"], 48, str(weights_file("resnet18")))
+    assert equal(classifier("resnet18").get_layer("backbone").get_weights(), restored.get_weights())
 
 
-def test_the_older_h5_file_loads_exactly(tmp_path):
-    network = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(32, 32, 3))
-    import h5py
-    from keras.src.legacy.saving import legacy_h5_format
-
-    with h5py.File(tmp_path / "older.h5", "w") as file:
-        legacy_h5_format.save_weights_to_hdf5_group(file, network)
-    assert_same(backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "older.h5")), network)
+def test_without_weights_they_are_random(classifier):
+    other = backbones.make(ROWS["resnet18"], 32, None)
+    assert not equal(classifier("resnet18").get_layer("backbone").get_weights(), other.get_weights())
 
 
-def test_another_backbones_file_is_refused_with_expected_and_found(files):
-    message = r"is no weights file of ResNetBackbone .* Expected 11,186,112 parameters in 100 arrays; found 2,996,352"
-    with pytest.raises(UserError, match=message):
-        backbones.make(ROWS["resnet18"], 32, str(files["mobilenet_v3"][0]))
+@pytest.mark.parametrize(("name", "other"), [pair for pair in permutations(NAMES, 2) if "resnet18" in pair])
+def test_another_backbones_file_is_refused(name, other, classifier, weights_file):
+    path, backbone = weights_file(other), classifier(name).get_layer("backbone")
+    before = backbone.get_weights()
+    with pytest.raises(UserError, match=rf"{path} is no weights file of .*parameters"):
+        backbones.load_weights(backbone, str(path), name)
+    backbone.set_weights(before)  # Keras has loaded what happened to fit
 
 
-def test_a_file_with_the_classifier_is_refused(tmp_path):
-    whole = keras.applications.MobileNetV3Large(weights=None, input_shape=(32, 32, 3), classes=7)
-    whole.save_weights(tmp_path / "whole.weights.h5")
+def test_the_next_deeper_relatives_file_is_refused(classifier, tmp_path):
+    """ResNet34 has ResNet18's layers and more: a loader that skips what is too many would take it."""
+    deeper = ROWS["resnet18"].model_copy(
+        update={"arguments": {**ROWS["resnet18"].arguments, "stackwise_num_blocks": [3, 4, 6, 3]}}
+    )
+    backbones.make(deeper, 32, None).save_weights(tmp_path / "resnet34.weights.h5")
+    with pytest.raises(UserError, match="no weights file of resnet18"):
+        backbones.load_weights(
+            backbones.make(ROWS["resnet18"], 32, None), str(tmp_path / "resnet34.weights.h5"), "resnet18"
+        )
+
+
+def test_a_whole_classifier_is_refused(classifier, tmp_path):
+    classifier("resnet18").save(tmp_path / "model.keras")
     with pytest.raises(UserError, match="without its classifier"):
-        backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "whole.weights.h5"))
+        backbones.make(ROWS["resnet18"], 32, str(tmp_path / "model.keras"))
 
 
-@pytest.mark.parametrize("share", [0.001, 0.5, 0.99])
-def test_a_file_cut_short_is_refused(files, tmp_path, share):
-    content = files["mobilenet_v3"][0].read_bytes()
-    (tmp_path / "cut.weights.h5").write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=r"cut\.weights\.h5 cannot be read: .*Expected a whole Keras weights file"):
-        backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "cut.weights.h5"))
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
+def test_a_missing_file_is_named(suffix, classifier, tmp_path):
+    path = tmp_path / f"gone{suffix}"
+    with pytest.raises(UserError, match=f"{path}, which is missing"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(path), "resnet18")
 
 
-def test_a_file_of_no_finite_numbers_is_refused(files, tmp_path):
-    backbone = backbones.make(ROWS["mobilenet_v3"], 32, str(files["mobilenet_v3"][0]))
-    backbone.weights[7].assign(backbone.weights[7] * np.nan)
-    backbone.save_weights(tmp_path / "nan.weights.h5")
-    with pytest.raises(UserError, match="damaged: 1 arrays hold no finite numbers"):
-        backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "nan.weights.h5"))
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
 
 
-def test_a_missing_file_is_named():
-    with pytest.raises(UserError, match=r"nowhere\.weights\.h5, which is missing"):
-        backbones.make(ROWS["mobilenet_v3"], 32, "nowhere.weights.h5")
+@pytest.mark.parametrize("damage", [half, lambda _: b"<html>not found</html>", lambda _: b""], ids=["half", "html", ""])
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras", ".pth"])
+def test_a_damaged_file_is_refused(suffix, damage, classifier, weights_file, tmp_path):
+    path = tmp_path / f"damaged{suffix}"
+    path.write_bytes(damage(weights_file("resnet18").read_bytes()))
+    with pytest.raises(UserError, match=f"{path} is no weights file"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(path), "resnet18")
 
 
-@pytest.mark.parametrize(("row", "size"), [(ROWS["resnet18"], 32), (DINO, 28)], ids=["resnet18", "dino"])
-def test_a_preset_saved_locally_gives_its_weights_at_another_size(row, size, tmp_path):
-    constructor = getattr(keras_hub.models, row.constructor.rsplit(".", 1)[1])
-    published = constructor(**row.arguments, image_shape=(70, 70, 3))
-    published.save_to_preset(str(tmp_path / "preset"))
-    backbone = backbones.make(row.model_copy(update={"imagenet": str(tmp_path / "preset")}), size, "imagenet")
-    assert backbone.input_shape == (None, size, size, 3)
-    for x, y in zip(published.weights, backbone.weights, strict=True):
-        if y.name != "interpolated_position_embeddings":
-            np.testing.assert_array_equal(x, y, err_msg=x.path)
-        else:
-            assert y.shape == (1, 5, 12)
-            assert float(keras.ops.std(y)) > 0
+def test_a_zip_of_something_else_is_refused(classifier, tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("readme.txt", "weights are elsewhere")
+    with pytest.raises(UserError, match="no weights file"):
+        backbones.load_weights(classifier("resnet18").get_layer("backbone"), str(tmp_path / "other.keras"), "resnet18")
 
 
-def test_a_preset_follows_the_precision_of_the_process(tmp_path):
-    keras_hub.models.DINOV2Backbone(**DINO.arguments, image_shape=(28, 28, 3)).save_to_preset(str(tmp_path / "preset"))
-    row = DINO.model_copy(update={"imagenet": str(tmp_path / "preset")})
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        backbone = backbones.make(row, 28, "imagenet")
-        assert backbone.get_layer("backbone_encoder").compute_dtype == "bfloat16"
-        assert backbone.weights[0].dtype == "float32"
-    finally:
-        keras.config.set_dtype_policy("float32")
+def refuse(error: Exception):
+    def raising(*_, **__):
+        raise error
+
+    return raising
 
 
-def test_a_preset_of_another_architecture_is_refused(tmp_path):
-    other = {**DINO.arguments, "hidden_dim": 24}
-    keras_hub.models.DINOV2Backbone(**other, image_shape=(28, 28, 3)).save_to_preset(str(tmp_path / "preset"))
-    with pytest.raises(UserError, match="could not be loaded into DINOV2Backbone"):
-        backbones.make(DINO.model_copy(update={"imagenet": str(tmp_path / "preset")}), 28, "imagenet")
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    """Weights that this machine downloaded earlier are out of sight."""
+    monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path))
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+
+
+BROKEN = {
+    "no network": urllib.error.URLError("Name or service not known"),
+    "not found": urllib.error.HTTPError("https://x", 404, "Not Found", None, None),
+    "dropped": ConnectionResetError(104, "Connection reset by peer"),
+    "slow": TimeoutError("The read operation timed out"),
+}
+
+
+@pytest.mark.parametrize("failure", BROKEN)
+def test_imagenet_weights_without_network_name_two_ways_out(failure, monkeypatch, no_cache):
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", refuse(BROKEN[failure]))
+    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights, or .*model\.weights: null"):
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
+
+
+def test_a_cut_off_download_names_two_ways_out(monkeypatch, no_cache):
+    """What a proxy or a full disk leaves: a file that is not the published one."""
+    monkeypatch.setattr(
+        "keras.src.utils.file_utils.urlretrieve", lambda _, path, __: Path(path).write_bytes(b"<html>log in</html>")
+    )
+    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights: null"):
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
+
+
+def test_another_error_of_a_constructor_is_not_taken_for_the_network(monkeypatch):
+    monkeypatch.setattr("keras.applications.ResNet50", refuse(AttributeError("a mistake in the code")))
+    with pytest.raises(AttributeError, match="mistake"):
+        backbones.make(ROWS["resnet50"], 32, "imagenet")
+
+
+def test_imagenet_weights_of_keras_hub_without_network_name_two_ways_out(monkeypatch):
+    monkeypatch.setattr("kagglehub.model_download", refuse(requests.ConnectionError("Max retries exceeded")))
+    with pytest.raises(UserError, match=r"resnet_18_imagenet could not be .*model\.weights, or .*model\.weights: null"):
+        backbones.make(ROWS["resnet18"], 32, "imagenet")
+
+
+def test_imagenet_weights_of_keras_hub_are_the_presets(classifier, monkeypatch):
+    published = classifier("resnet18").get_layer("backbone")
+    asked = []
+    monkeypatch.setattr(
+        keras_hub.models.ResNetBackbone,
+        "from_preset",
+        lambda preset, image_shape, **_: asked.append((preset, image_shape)) or published,
+    )
+    made = backbones.make(ROWS["resnet18"], 48, "imagenet")
+    assert asked == [("resnet_18_imagenet", (48, 48, 3))]
+    assert equal(made.get_weights(), published.get_weights())
+
+
+def test_imagenet_weights_of_keras_are_the_downloaded_file(classifier, weights_file, monkeypatch):
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(weights_file("resnet50")))
+    made = backbones.make(ROWS["resnet50"], 32, "imagenet")
+    assert equal(made.get_weights(), classifier("resnet50").get_layer("backbone").get_weights())
+
+
+def test_random_weights_ask_no_network(monkeypatch):
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", refuse(AssertionError("the network was asked")))
+    monkeypatch.setattr("kagglehub.model_download", refuse(AssertionError("the network was asked")))
+    for name in ("resnet18", "resnet50"):
+        assert isinstance(backbones.make(ROWS[name], 32, None), keras.Model)

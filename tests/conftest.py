@@ -1,0 +1,188 @@
+"""Shared fixtures: the committed params and ways to change them; tiny data in HAM10000's layout."""
+
+import io
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from skinlesion import params
+from skinlesion.classes import CODES
+from skinlesion.data import archive
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def with_values(content: dict, changes: dict[str, Any]) -> dict:
+    """A copy of `content`, a document of params, with values by dotted key; `...` takes a key out."""
+    content = yaml.safe_load(yaml.safe_dump(content))
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        section = content
+        for name in sections:
+            section = section[name]
+        if value is ...:
+            del section[last]
+        else:
+            section[last] = value
+    return content
+
+
+@pytest.fixture(scope="session")
+def document() -> dict:
+    """The committed params.yaml as plain values."""
+    return yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def settings() -> params.Params:
+    """The committed params.yaml as the stages read it."""
+    return params.load(REPOSITORY / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def change(document: dict) -> Callable[[dict[str, Any]], params.Params]:
+    """`change({"balance.per_class": 5})`: the committed params with other values, checked."""
+    return lambda changes: params.Params.model_validate(with_values(document, changes))
+
+
+@pytest.fixture(scope="session")
+def write_params(document: dict) -> Callable[[Path, dict[str, Any]], Path]:
+    """`write_params(path, {"seed": 5})`: the committed params.yaml with other values, as a file."""
+
+    def write(path: Path, changes: dict[str, Any]) -> Path:
+        path.write_text(yaml.safe_dump(with_values(document, changes)), encoding="utf-8")
+        return path
+
+    return write
+
+
+def noise(seed: int, height: int = 30, width: int = 40) -> np.ndarray:
+    """A random picture: RGB uint8 (height, width, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session", name="noise")
+def noise_fixture() -> Callable[..., np.ndarray]:
+    """`noise(seed, height, width)`: a random picture."""
+    return noise
+
+
+@pytest.fixture(scope="session")
+def tree() -> Callable[[Path], dict[str, bytes]]:
+    """`tree(folder)`: the bytes of every file in it, hidden ones too, by relative path."""
+    return lambda folder: {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def make_table() -> Callable[..., pd.DataFrame]:
+    """`make_table(nv=40, df=5)`: image_id, group and dx of so many lesions per class.
+
+    Every third lesion has two images, every ninth has three; ids hang on class and number alone.
+    """
+
+    def make(**lesions: int) -> pd.DataFrame:
+        rows = [
+            {"image_id": f"{code}_{lesion}_{view}", "group": f"HAM_{code}_{lesion}", "dx": code}
+            for code, count in lesions.items()
+            for lesion in range(count)
+            for view in range(1 + (lesion % 3 == 0) + (lesion % 9 == 0))
+        ]
+        return pd.DataFrame(rows).sort_values("image_id", ignore_index=True)
+
+    return make
+
+
+def make_raw(raw: Path) -> pd.DataFrame:
+    """Write four lesions of each class, the first with two views, as download leaves HAM10000.
+
+    The images are noise, 40x30 px; one age in five is blank. Returns the metadata as written, all text.
+    """
+    columns = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+    lesions = [(code, view) for code in CODES for view in ("1", "1", "2", "3", "4")]
+    rows = [
+        (f"HAM_{code}{lesion}", f"ISIC_{number:04d}", code, "histo", "", "male", "back")
+        if number % 5 == 0
+        else (
+            f"HAM_{code}{lesion}",
+            f"ISIC_{number:04d}",
+            code,
+            "histo",
+            "45.0",
+            "female",
+            "unknown",
+        )
+        for number, (code, lesion) in enumerate(lesions)
+    ]
+    raw.mkdir(parents=True)
+    for number, row in enumerate(rows):
+        part = raw / f"HAM10000_images_part_{1 + number % 2}"
+        part.mkdir(exist_ok=True)
+        Image.fromarray(noise(number)).save(part / f"{row[1]}.jpg")
+    table = pd.DataFrame(rows, columns=columns)
+    table.to_csv(raw / "HAM10000_metadata.csv", index=False)
+    return table
+
+
+@pytest.fixture(scope="session")
+def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tiny HAM10000 of `make_raw` lies; to be copied, not changed."""
+    raw = tmp_path_factory.mktemp("raw") / "raw"
+    make_raw(raw)
+    return raw
+
+
+@pytest.fixture
+def project(
+    tmp_path: Path,
+    raw_folder: Path,
+    write_params: Callable[[Path, dict[str, Any]], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[dict[str, Any]], None]:
+    """A tiny project as the current directory: data/raw, presets and params.yaml, for running stages.
+
+    Calling it rewrites params.yaml: `project({"data.on_bad_image": "skip"})`.
+    """
+    shutil.copytree(REPOSITORY / "presets", tmp_path / "presets")
+    shutil.copytree(raw_folder, tmp_path / "data" / "raw")
+    monkeypatch.chdir(tmp_path)
+
+    def set_params(changes: dict[str, Any]) -> None:
+        small = {"images.size": 32, "balance.per_class": 7, "split.protocol": "lesion"}
+        write_params(tmp_path / "params.yaml", small | changes)
+
+    set_params({})
+    return set_params
+
+
+@pytest.fixture(scope="session")
+def real_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real HAM10000, unpacked from the archive that the environment variable names."""
+    named = Path(os.environ.get("HAM10000_ARCHIVE", ""))
+    if not named.is_file():
+        pytest.skip("HAM10000_ARCHIVE names no file")
+    raw = tmp_path_factory.mktemp("real") / "raw"
+    raw.mkdir()
+    archive.unpack(named, raw)
+    return raw
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Callable[[np.ndarray], bytes]:
+    """`jpeg(image)`: the bytes of its JPEG file."""
+
+    def encode(image: np.ndarray) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=95)
+        return buffer.getvalue()
+
+    return encode

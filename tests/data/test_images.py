@@ -1,0 +1,197 @@
+"""Any picture file becomes upright RGB, a damaged one is refused by name, and PNG loses nothing."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skinlesion.data import images
+
+Noise = Callable[..., np.ndarray]
+LEFT, RIGHT = (200, 40, 40), (30, 60, 190)
+GREY_LEFT, GREY_RIGHT = 88, 66  # 0.299 R + 0.587 G + 0.114 B
+
+
+def two_halves(height: int, width: int) -> np.ndarray:
+    """The left half in one colour, the right half in another."""
+    image = np.empty((height, width, 3), np.uint8)
+    image[:, : width // 2], image[:, width // 2 :] = LEFT, RIGHT
+    return image
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "YCbCr", "P", "RGBA"])
+def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
+    picture = Image.fromarray(two_halves(24, 32))
+    picture = picture.quantize(2) if mode == "P" else picture.convert(mode)
+    path = tmp_path / ("x.png" if mode in {"P", "RGBA"} else "x.jpg")
+    picture.save(path, quality=100)
+    image = images.read(path)
+    assert image.shape == (24, 32, 3)
+    assert image.dtype == np.uint8
+    left, right = (GREY_LEFT, GREY_RIGHT) if mode == "L" else (LEFT, RIGHT)
+    assert np.abs(image[12, 4].astype(int) - left).max() <= 4
+    assert np.abs(image[12, 27].astype(int) - right).max() <= 4
+
+
+def test_transparency_is_dropped(tmp_path: Path) -> None:
+    content = np.dstack([two_halves(8, 8), np.full((8, 8), 128, np.uint8)])
+    Image.fromarray(content).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(images.read(tmp_path / "x.png"), two_halves(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    {
+        1: lambda stored: stored,
+        2: np.fliplr,
+        3: lambda stored: np.rot90(stored, 2),
+        4: np.flipud,
+        6: lambda stored: np.rot90(stored, -1),
+        8: lambda stored: np.rot90(stored, 1),
+    }.items(),
+)
+def test_pictures_are_turned_upright(orientation: int, upright: Callable, tmp_path: Path, noise: Noise) -> None:
+    stored = noise(0, 24, 32)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
+    np.testing.assert_array_equal(images.read(tmp_path / "x.png"), upright(stored))
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cut,
+        lambda _: b"",
+        lambda _: b"no picture at all",
+        lambda content: content[:20],
+        lambda content: content[50:],
+    ],
+    ids=["truncated", "empty", "text", "header only", "no header"],
+)
+def test_a_damaged_picture_is_refused_by_name(spoil: Callable, tmp_path: Path, noise: Noise, jpeg: Callable) -> None:
+    path = tmp_path / "ISIC_0000001.jpg"
+    path.write_bytes(spoil(jpeg(noise(0))))
+    with pytest.raises(images.BadImage, match="ISIC_0000001"):
+        images.read(path)
+
+
+def test_a_truncated_png_is_refused(tmp_path: Path, noise: Noise) -> None:
+    images.write_png(tmp_path / "x.png", noise(0))
+    (tmp_path / "x.png").write_bytes(cut((tmp_path / "x.png").read_bytes()))
+    with pytest.raises(images.BadImage):
+        images.read(tmp_path / "x.png")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_damage_escapes_as_another_error(tmp_path: Path, noise: Noise, jpeg: Callable) -> None:
+    """Bytes changed at random in files of several formats: the picture is read, or refused."""
+    random = np.random.default_rng(0)
+    path = tmp_path / "x.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    contents = [jpeg(noise(0, 8, 8))]
+    for kind in ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP"):
+        Image.fromarray(noise(0, 8, 8)).save(path, kind, exif=exif)
+        contents.append(path.read_bytes())
+    refused = 0
+    for content in contents * 30:
+        spoiled = bytearray(content)
+        for place in random.integers(0, min(len(content), 300), 5):
+            spoiled[place] = random.integers(0, 256)
+        path.write_bytes(spoiled)
+        try:
+            images.read(path)
+        except images.BadImage:
+            refused += 1
+    assert 0 < refused < 30 * len(contents)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_exif_block_is_refused_or_passed_over(tmp_path: Path, noise: Noise) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010E] = "x"
+    exif[0x011A] = 72.0  # resolution
+    path = tmp_path / "x.jpg"
+    Image.fromarray(noise(0, 8, 8)).save(path, "JPEG", exif=exif)
+    content = path.read_bytes()
+    start = content.index(b"Exif")
+    for place in range(start, start + 64):
+        for value in (0, 1, 2, 3, 7, 255):
+            spoiled = bytearray(content)
+            spoiled[place] = value
+            path.write_bytes(spoiled)
+            with suppress(images.BadImage):
+                assert images.read(path).shape == (8, 8, 3)
+
+
+def test_png_loses_nothing_and_keeps_the_channels(tmp_path: Path, noise: Noise) -> None:
+    image = noise(3)
+    image[0, 0] = (255, 0, 7)
+    images.write_png(tmp_path / "x.png", image)
+    np.testing.assert_array_equal(images.read(tmp_path / "x.png"), image)
+    assert Image.open(tmp_path / "x.png").getpixel((0, 0)) == (255, 0, 7)
+
+
+def test_a_png_that_cannot_be_written_is_an_error(tmp_path: Path, noise: Noise) -> None:
+    with pytest.raises(OSError, match="could not be written"):
+        images.write_png(tmp_path / "nowhere" / "x.png", noise(0))
+
+
+@pytest.mark.parametrize("how", ["crop", "stretch"])
+@pytest.mark.parametrize(("height", "width"), [(45, 60), (60, 45), (50, 50), (20, 30)])
+def test_fit_gives_squares(how: str, height: int, width: int, noise: Noise) -> None:
+    fitted = images.fit(noise(0, height, width), 32, how)
+    assert fitted.shape == (32, 32, 3)
+    assert fitted.dtype == np.uint8
+
+
+def test_crop_takes_the_centre_square_pixel_by_pixel(noise: Noise) -> None:
+    wide, high = noise(0, 30, 40), noise(0, 40, 30)
+    np.testing.assert_array_equal(images.fit(wide, 30, "crop"), wide[:, 5:35])
+    np.testing.assert_array_equal(images.fit(high, 30, "crop"), high[5:35])
+
+
+def test_stretch_keeps_the_whole() -> None:
+    """A stripe on each border is lost by crop and kept by stretch."""
+    image = np.zeros((30, 60, 3), np.uint8)
+    image[:, :6] = image[:, -6:] = 255
+    assert images.fit(image, 30, "crop").max() == 0
+    stretched = images.fit(image, 30, "stretch")
+    assert (stretched[:, :3] == 255).all()
+    assert (stretched[:, -3:] == 255).all()
+    assert (stretched[:, 3:-3] == 0).all()
+
+
+def test_shrinking_averages() -> None:
+    """A board of single pixels becomes grey: none is picked, none lost (no aliasing)."""
+    board = np.indices((64, 64)).sum(axis=0) % 2 * 255
+    fitted = images.fit(np.dstack([board] * 3).astype(np.uint8), 32, "stretch")
+    assert np.abs(fitted.astype(int) - 127.5).max() <= 1
+
+
+def test_load_keeps_the_order_of_the_files(tmp_path: Path, noise: Noise) -> None:
+    files = [str(tmp_path / f"{number}.png") for number in range(20)]
+    for number, file in enumerate(files):
+        images.write_png(Path(file), noise(number, 8, 8))
+    order = [7, 3, 19, 0, 3]
+    loaded = images.load([files[number] for number in order], "reading")
+    assert loaded.dtype == np.uint8
+    np.testing.assert_array_equal(loaded, [noise(number, 8, 8) for number in order])
+
+
+def test_a_sheet_is_a_png_of_its_rows(tmp_path: Path, noise: Noise) -> None:
+    rows = [("one", [noise(0)]), ("three", [noise(1), noise(2), noise(3)])]
+    images.sheet(rows, tmp_path / "a" / "sheet.png", "Title")
+    images.sheet(rows, tmp_path / "a" / "again.png", "Title")
+    assert images.read(tmp_path / "a" / "sheet.png").std() > 10
+    assert (tmp_path / "a" / "sheet.png").read_bytes() == (tmp_path / "a" / "again.png").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["again.png", "sheet.png"]

@@ -1,0 +1,137 @@
+"""The model file: what is saved is what is loaded, equal models are equal bytes, and no code comes along."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from skinlesion import params
+from skinlesion.errors import UserError
+from skinlesion.model import bundle
+
+ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
+
+
+@pytest.fixture(scope="session")
+def saved(classifier, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("bundle") / "model.keras"
+    bundle.save(classifier("resnet18"), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["resnet18", "inception_resnet_v2"])
+def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
+    model, size = classifier(name), ROWS[name].smallest
+    bundle.save(model, tmp_path / "models" / "model.keras")
+    loaded = bundle.load(tmp_path / "models" / "model.keras")
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(model(images), loaded(images))
+    for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for part in ("preprocessing", "backbone", "head"):
+        assert isinstance(loaded.get_layer(part), keras.Model)
+
+
+def test_equal_models_are_equal_bytes(saved, classifier, tmp_path):
+    bundle.save(classifier("resnet18"), tmp_path / "again.keras")
+    assert (tmp_path / "again.keras").read_bytes() == saved.read_bytes()
+
+
+def test_other_weights_are_other_bytes(saved, classifier, tmp_path):
+    kernel = classifier("resnet18").get_layer("head").weights[0]
+    value = kernel.numpy()
+    kernel.assign(value + 1e-3)
+    bundle.save(classifier("resnet18"), tmp_path / "other.keras")
+    kernel.assign(value)
+    assert (tmp_path / "other.keras").read_bytes() != saved.read_bytes()
+
+
+def test_the_file_holds_no_date(saved):
+    with zipfile.ZipFile(saved) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert json.loads(archive.read("metadata.json")) == {"keras_version": keras.__version__}
+        assert archive.namelist() == sorted(archive.namelist())
+
+
+def test_the_file_holds_no_memory_address(saved):
+    """Keras numbers what layers share by where it lies in memory: other bytes in every process."""
+    config = zipfile.ZipFile(saved).read("config.json").decode()
+    numbers = {int(number) for number in re.findall(r'"shared_object_id": (\d+)', config)}
+    assert all(number < 1000 for number in numbers), numbers
+
+
+def test_plain_keras_reads_it(saved):
+    assert keras.saving.load_model(saved).output.shape == (None, 7)
+
+
+def test_saving_leaves_nothing_else_behind(saved):
+    assert [path.name for path in saved.parent.iterdir()] == ["model.keras"]
+
+
+def test_a_save_that_fails_leaves_the_earlier_file(classifier, tmp_path, monkeypatch):
+    path = tmp_path / "model.keras"
+    path.write_text("the earlier model")
+
+    def run_out_of_disk(_, to: Path) -> None:
+        to.write_text("half a mod")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", run_out_of_disk)
+    with pytest.raises(OSError, match="No space"):
+        bundle.save(classifier("resnet18"), path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("model.keras", "the earlier model")]
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.keras is missing: train a model first"):
+        bundle.load(tmp_path / "gone.keras")
+
+
+def test_a_zip_of_something_else_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("readme.txt", "no model")
+    with pytest.raises(UserError, match=r"other\.keras is no \.keras model"):
+        bundle.load(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [lambda _: b"# my model\n", lambda _: b"", lambda whole: whole[: len(whole) // 2]],
+    ids=["text", "empty", "half"],
+)
+def test_a_damaged_file_is_refused(content, saved, tmp_path):
+    path = tmp_path / "damaged.keras"
+    path.write_bytes(content(saved.read_bytes()))
+    with pytest.raises(UserError, match=rf"{path} is no \.keras model"):
+        bundle.load(path)
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
+@pytest.mark.parametrize("harm", ["absent", "text"])
+def test_a_file_with_a_bad_part_is_refused(part, harm, saved, tmp_path):
+    path = tmp_path / "bad.keras"
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            if name != part:
+                target.writestr(name, source.read(name))
+            elif harm == "text":
+                target.writestr(name, "{ not what it says")
+    with pytest.raises(UserError, match=r"is no \.keras model"):
+        bundle.load(path)
+
+
+def test_a_model_with_code_inside_is_refused_and_the_code_is_not_run(tmp_path):
+    proof = tmp_path / "proof"
+    image = keras.Input((2,))
+    code = eval(f"lambda x: (__import__('pathlib').Path({str(proof)!r}).touch(), x)[1]")
+    keras.Model(image, keras.layers.Lambda(code, output_shape=(2,))(image)).save(tmp_path / "lambda.keras")
+    keras.saving.load_model(tmp_path / "lambda.keras", safe_mode=False)(np.zeros((1, 2)))
+    assert proof.exists(), "whoever does not refuse it runs it"
+    proof.unlink()
+    with pytest.raises(UserError, match=r"lambda\.keras is no \.keras model that can be loaded safely"):
+        bundle.load(tmp_path / "lambda.keras")
+    assert not proof.exists()
