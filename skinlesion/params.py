@@ -4,27 +4,21 @@ Every stage reads the whole file, so a mistyped key stops the chain at once; DVC
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from skinlesion import paths
 from skinlesion.errors import UserError
 from skinlesion.messages import describe, hint
+from skinlesion.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Range, Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
 Side = Annotated[int, Field(ge=16, le=1024)]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Range = Annotated[float, Field(ge=0, le=0.9)]
 DUPLICATES = Path("presets/duplicates")
-
-
-class Section(BaseModel):
-    """A section of params.yaml: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Document = TypeVar("Document", bound=BaseModel)
 
 
 class Data(Section):
@@ -51,7 +45,7 @@ class Images(Section):
 class Operations(Section):
     """Ranges of the seven augmenting operations; 0 switches one off."""
 
-    rotate: Annotated[float, Field(ge=0, le=180)]
+    rotate: Degrees
     flip_horizontal: Fraction
     flip_vertical: Fraction
     brightness: Range
@@ -90,8 +84,31 @@ class Split(Section):
 class Model(Section):
     backbone: str
     weights: str | None
+    attention: Literal["none", "se"]
     head: str
     configuration: str
+
+
+def half_or_off(probability: float) -> float:
+    if probability not in (0, 0.5):
+        raise ValueError(f"0 (off) or 0.5: Keras' RandomFlip flips half of the images. Received: {probability:g}")
+    return probability
+
+
+Flip = Annotated[float, AfterValidator(half_or_off)]
+
+
+class Augmentation(Section):
+    """Ranges of the online operations; 0 switches one off."""
+
+    flip_horizontal: Flip
+    flip_vertical: Flip
+    rotate: Degrees
+    zoom: Range
+    shift: Range
+    shear: Range
+    brightness: Range
+    contrast: Range
 
 
 class ReduceLearningRate(Section):
@@ -102,6 +119,14 @@ class ReduceLearningRate(Section):
 class Train(Section):
     batch_size: Count
     max_epochs: Count | None
+    class_weights: Literal["none", "balanced"]
+    augmentation: Augmentation | None
+    label_smoothing: Range
+    optimizer: Literal["adam", "adamw"]
+    weight_decay: Range
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    ema: Annotated[float, Field(gt=0, lt=1)] | None
     monitor: Literal["loss", "accuracy", "balanced_accuracy"]
     early_stopping: Count | None
     reduce_learning_rate: ReduceLearningRate | None
@@ -109,55 +134,23 @@ class Train(Section):
     device: Literal["auto", "gpu", "cpu"]
     deterministic: bool
 
+    @model_validator(mode="after")
+    def check(self) -> "Train":
+        if self.schedule != "constant" and self.reduce_learning_rate:
+            raise ValueError(
+                f"schedule: {self.schedule} sets the learning rate of every epoch, so it and reduce_learning_rate "
+                "exclude each other: set reduce_learning_rate: null, or schedule: constant"
+            )
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(
+                f"weight_decay belongs to optimizer: adamw. Received: weight_decay {self.weight_decay:g} with "
+                f"{self.optimizer}; set optimizer: adamw, or weight_decay: 0"
+            )
+        return self
+
 
 class Evaluate(Section):
     batch_size: Count
-
-
-class Backbone(Section):
-    """A row of backbones. `preprocessing` is a mode of Keras' own preprocess_input."""
-
-    constructor: Annotated[str, Field(pattern=r"^(keras\.applications|keras_hub\.models)\.\w+$")]
-    arguments: dict[str, Any] = {}
-    preprocessing: Literal["caffe", "tf", "torch"]
-    smallest: Count
-    imagenet: str = "imagenet"
-
-
-class HeadLayer(Section):
-    """One layer of a head: exactly one of the keys."""
-
-    average_pool: Literal["global"] | None = None
-    max_pool: Count | None = None
-    flatten: Literal[True] | None = None
-    batch_norm: Literal[True] | None = None
-    dropout: Range | None = None
-    dense: Count | None = None
-    conv: Count | None = None
-
-    @model_validator(mode="after")
-    def check(self) -> "HeadLayer":
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a layer of a head has exactly one key, as in {dropout: 0.3}")
-        if self.value is None:
-            raise ValueError(f"{self.kind} needs a value, as in {{dropout: 0.3}}")
-        return self
-
-    @property
-    def kind(self) -> str:
-        return next(iter(self.model_fields_set))
-
-    @property
-    def value(self) -> int | float | str | bool:
-        return getattr(self, self.kind)
-
-
-class Phase(Section):
-    """One stretch of training: `train` is all, head, or the number of the first backbone layer to train."""
-
-    train: Literal["all", "head"] | Annotated[int, Field(ge=1)]
-    epochs: Count
-    learning_rate: Positive
 
 
 class Params(Section):
@@ -172,8 +165,8 @@ class Params(Section):
     train: Train
     evaluate: Evaluate
     backbones: dict[str, Backbone]
-    heads: dict[str, list[HeadLayer]]
-    configurations: dict[str, Annotated[list[Phase], Field(min_length=1)]]
+    heads: dict[str, Head]
+    configurations: dict[str, Configuration]
 
     @model_validator(mode="after")
     def check(self) -> "Params":
@@ -185,10 +178,17 @@ class Params(Section):
             name = getattr(self.model, key)
             if name not in table:
                 raise ValueError(f"model.{key}: no row of {key}s is named {name!r}{hint(name, list(table))}")
-        smallest = self.backbone.smallest
+        smallest, multiple = self.backbone.smallest, self.backbone.multiple
         if self.images.size < smallest:
             raise ValueError(
                 f"images.size: {self.model.backbone} needs at least {smallest} px. Received: {self.images.size}"
+            )
+        if beyond := self.images.size % multiple:
+            lower = self.images.size - beyond
+            near = [size for size in (lower, lower + multiple) if size >= smallest]
+            raise ValueError(
+                f"images.size: {self.model.backbone} cuts images into patches of {multiple} px, so it needs a multiple "
+                f"of {multiple}, as {' or '.join(map(str, near))}. Received: {self.images.size}"
             )
         return self
 
@@ -220,8 +220,17 @@ def load(path: Path = paths.PARAMS) -> Params:
         raise UserError(f"{path} is missing: run from the repository's root (git checkout {path})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
+    return check(content, Params, str(path))
+
+
+def check(content: Any, model: type[Document], what: str) -> Document:
+    """Read `content`, parsed YAML, as a `model`; `what` names it in the message.
+
+    Raises:
+        UserError: unknown keys or wrong values; all are named at once.
+    """
     try:
-        return Params.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(dict.fromkeys(f"  {describe(one, Params, content)}" for one in error.errors()))
-        raise UserError(f"{path} cannot be used:\n{problems}") from None
+        problems = "\n".join(dict.fromkeys(f"  {describe(one, model, content)}" for one in error.errors()))
+        raise UserError(f"{what} cannot be used:\n{problems}") from None

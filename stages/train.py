@@ -23,11 +23,13 @@ def main() -> dict:
 
     table = tables.read(paths.SPLITS)
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
-    model = build(settings.backbone, settings.head, settings.images.size, settings.model.weights, precision)
+    rows = settings.backbone, settings.head, settings.images.size
+    attention = settings.model.attention
+    model = build(*rows, settings.model.weights, precision, attention)
     history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed)
 
     # Saved in float32, it predicts the same on every machine.
-    final = build(settings.backbone, settings.head, settings.images.size, weights=None)
+    final = build(*rows, weights=None, attention=attention)
     final.set_weights(model.get_weights())
     bundle.save(final, paths.MODEL)
     tables.write(paths.HISTORY, history, float_format="%.6g")

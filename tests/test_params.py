@@ -45,7 +45,7 @@ REFUSED = {
     ),
     "unknown head": (
         {"model.head": "xyz"},
-        "model.head: no row of heads is named 'xyz'. Known: gap",
+        "model.head: no row of heads is named 'xyz'. Known: classifier, conv, gap, gap_dense",
     ),
     "unknown configuration": ({"model.configuration": "Z"}, "named 'Z'. Known: A, B"),
     "too small for the backbone": (

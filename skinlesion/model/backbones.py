@@ -1,12 +1,14 @@
 """Backbones: image networks without their classifier, built from a row of `backbones` in params.yaml."""
 
 import importlib
-import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 
 from skinlesion.errors import UserError
+from skinlesion.messages import hint
+from skinlesion.model import weights as weights_file
 from skinlesion.params import Backbone
 
 WAYS_OUT = (
@@ -22,18 +24,43 @@ def make(row: Backbone, size: int, weights: str | None) -> keras.Model:
         weights: `imagenet`, None for random ones, or the path of a Keras weights file of this backbone.
 
     Raises:
-        UserError: ImageNet weights cannot be downloaded, or the file is not there or not this backbone's.
+        UserError: the constructor does not exist, ImageNet weights cannot be downloaded, or the file is missing or not
+            this backbone's.
     """
     library, name = row.constructor.rsplit(".", 1)
-    constructor = getattr(importlib.import_module(library), name)
-    backbone = LIBRARIES[library](constructor, row, size, weights == "imagenet")
-    if weights not in (None, "imagenet"):
-        load_weights(backbone, weights, name)
-    return backbone
+    module = importlib.import_module(library)
+    constructor = getattr(module, name, None)
+    if constructor is None:
+        raise UserError(f"backbones: {library} has no constructor {name!r}{hint(name, dir(module))}")
+    network = LIBRARIES[library](constructor, row, (size, size, 3), weights == "imagenet")
+    if weights is None:
+        follow_quickly(network)
+    elif weights != "imagenet":
+        weights_file.load(network, Path(weights), name)
+    features = network.output if row.class_tokens is None else patches(network.output, row, size)
+    # The layers stay the network's own, in its own order, so that a configuration can name them by number.
+    return keras.Model(network.inputs[0], features, name="backbone")
 
 
-def from_applications(constructor: Callable, row: Backbone, size: int, imagenet: bool) -> keras.Model:
-    settings = {**row.arguments, "include_top": False, "input_shape": (size, size, 3), "name": "backbone"}
+def follow_quickly(network: keras.Model) -> None:
+    """Let the moving statistics of random weights follow within tens of steps, as PyTorch's do (its momentum 0.1).
+
+    Keras' 0.99 takes hundreds: on a small set, a network that trains well is validated with the statistics of noise.
+    """
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9
+
+
+def patches(tokens: keras.KerasTensor, row: Backbone, size: int) -> keras.KerasTensor:
+    """A transformer's tokens (N, class_tokens + side * side, channels) as a feature map (N, side, side, channels)."""
+    side = size // row.multiple
+    x = keras.layers.Cropping1D((row.class_tokens, 0), name="patch_tokens")(tokens)
+    return keras.layers.Reshape((side, side, tokens.shape[-1]), name="feature_map")(x)
+
+
+def from_applications(constructor: Callable, row: Backbone, shape: tuple[int, int, int], imagenet: bool) -> keras.Model:
+    settings = {**row.arguments, "include_top": False, "input_shape": shape}
     if not imagenet:
         return constructor(weights=None, **settings)
     try:
@@ -45,31 +72,16 @@ def from_applications(constructor: Callable, row: Backbone, size: int, imagenet:
         raise UserError(f"the ImageNet weights could not be downloaded: {error}. {WAYS_OUT}") from None
 
 
-def from_hub(constructor: type, row: Backbone, size: int, imagenet: bool) -> keras.Model:
-    backbone = constructor(**row.arguments, image_shape=(size, size, 3), name="backbone")
-    if imagenet:
-        try:
-            published = constructor.from_preset(row.imagenet)
-        except Exception as error:  # kagglehub and requests raise many kinds
-            raise UserError(
-                f"the ImageNet weights {row.imagenet} could not be downloaded: {error}. {WAYS_OUT}"
-            ) from None
-        backbone.set_weights(published.get_weights())
-    return backbone
+def from_hub(constructor: type, row: Backbone, shape: tuple[int, int, int], imagenet: bool) -> keras.Model:
+    settings = {**row.arguments, "image_shape": shape, "name": "backbone"}
+    if not imagenet:
+        return constructor(**settings)
+    try:
+        # A preset carries its own dtype; the process' policy must win.
+        return constructor.from_preset(row.imagenet, **settings, dtype=keras.config.dtype_policy().name)
+    except Exception as error:  # kagglehub and requests raise many kinds
+        network = f"{row.imagenet} could not be loaded into {constructor.__name__}"
+        raise UserError(f"the pretrained weights {network}: {error}. {WAYS_OUT}") from None
 
 
 LIBRARIES = {"keras.applications": from_applications, "keras_hub.models": from_hub}
-
-
-def load_weights(backbone: keras.Model, path: str, name: str) -> None:
-    """Load a weights file into `backbone`; one that does not fit is refused."""
-    try:
-        backbone.load_weights(path)
-    except FileNotFoundError:
-        raise UserError(f"model.weights names {path}, which is missing") from None
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"model.weights: {path} is no weights file of {name} without its classifier "
-            f"({backbone.count_params():,} parameters): {reason}"
-        ) from None

@@ -3,6 +3,7 @@
 import keras
 
 from skinlesion.classes import CODES
+from skinlesion.model.attention import ATTENTIONS
 from skinlesion.params import HeadLayer
 
 layers = keras.layers
@@ -17,10 +18,14 @@ LAYERS = {
 }
 
 
-def make(head: list[HeadLayer], features: tuple[int, int, int]) -> keras.Model:
-    """Build the sub-model `head`: a feature map (N, *features) to probabilities (N, 7) in float32, as CODES."""
+def make(head: list[HeadLayer], features: tuple[int, int, int], attention: str = "none") -> keras.Model:
+    """Build the sub-model `head`: a feature map (N, *features) to probabilities (N, 7) in float32, as CODES.
+
+    Args:
+        attention: a row of ATTENTIONS; it acts on the feature map, before the head's first layer.
+    """
     inputs = keras.Input(features, name="features")
-    x = inputs
+    x = ATTENTIONS[attention](inputs)
     for layer in head:
         x = LAYERS[layer.kind](layer.value)(x)
     x = layers.Dense(len(CODES), activation="softmax", dtype="float32", name="probabilities")(x)

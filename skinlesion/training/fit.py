@@ -8,6 +8,7 @@ import pandas as pd
 
 from skinlesion.model import freeze
 from skinlesion.params import Phase, Train
+from skinlesion.training import augmentation, options, schedules
 from skinlesion.training.batches import Batches
 from skinlesion.training.callbacks import KeepBest, Validate, mode
 
@@ -22,29 +23,56 @@ def fit(
     Returns:
         the history, a row per epoch: epoch (from 1, over all phases), phase (from 1), learning_rate, loss,
         accuracy, and val_ of each measure; and the best epoch.
+
+    Raises:
+        UserError: the loss or a probability is no longer a number; a class has no training images, where they are
+            weighed; a phase names a layer that the backbone lacks.
     """
+    backbone = model.get_layer("backbone")
+    freeze.check(backbone, phases)
+    class_weight = options.CLASS_WEIGHTS[how.class_weights](train[1])
+    trained = augmentation.before(model, how.augmentation, seed)
     batches = Batches(*train, how.batch_size, seed)
     best = KeepBest(how.monitor)
     history: list[dict] = []
     for number, phase in enumerate(phases, start=1):
-        freeze.apply(model.get_layer("backbone"), phase, phases)
-        model.compile(
-            optimizer=keras.optimizers.Adam(phase.learning_rate),
-            loss="sparse_categorical_crossentropy",
+        start, epochs = len(history), min(phase.epochs, how.max_epochs or phase.epochs)
+        freeze.apply(backbone, phase, phases)
+        trained.compile(
+            optimizer=options.optimizer(how, phase.learning_rate),
+            loss=options.loss(how.label_smoothing),
             metrics=["accuracy"],
         )
-        epochs = min(phase.epochs, how.max_epochs or phase.epochs)
-        print(f"phase {number} of {len(phases)}: {phase.train} trains, at most {epochs} epochs", flush=True)
-        logs = model.fit(
+        what = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
+        print(f"phase {number} of {len(phases)} (trains: {what}), at most {epochs} epochs", flush=True)
+        logs = trained.fit(
             batches,
             shuffle=False,  # the batches shuffle themselves
-            initial_epoch=len(history),
-            epochs=len(history) + epochs,
-            callbacks=[Validate(*validation, how.batch_size), best, *stopping(how)],
+            class_weight=class_weight,
+            initial_epoch=start,
+            epochs=start + epochs,
+            callbacks=[
+                *averaging(how),
+                Validate(*validation, how.batch_size),
+                best,
+                *scheduling(how, phase, epochs, start),
+                *stopping(how),
+            ],
             verbose=1 if sys.stdout.isatty() else 2,
         ).history
-        history += rows(logs, number, phase, start=len(history))
+        history += rows(logs, number, phase, start)
     return pd.DataFrame(history), best.epoch + 1
+
+
+def averaging(how: Train) -> list[keras.callbacks.Callback]:
+    """Puts the weights' moving averages in place at the end of an epoch, for validation and for keeping."""
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if how.ema else []
+
+
+def scheduling(how: Train, phase: Phase, epochs: int, start: int) -> list[keras.callbacks.Callback]:
+    """Sets the learning rate of each epoch, unless it is the phase's own throughout."""
+    factors = schedules.factors(how.schedule, how.warmup_epochs, epochs)
+    return [schedules.Schedule(phase.learning_rate, factors, start)] if set(factors) != {1.0} else []
 
 
 def stopping(how: Train) -> list[keras.callbacks.Callback]:
