@@ -9,15 +9,19 @@ help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 # The .pth line lets `.venv/bin/dvc` run the stages with this environment's python, activated or not.
-.venv/ready: requirements.txt requirements-dev.txt $(if $(GPU),requirements-gpu.txt)
+.venv/ready: requirements.txt requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt $(if $(GPU),-r requirements-gpu.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
 	echo 'import os, sys; os.environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + os.environ.get("PATH", "")' \
 		> "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/stages_use_this_python.pth"
 	touch $@
 
-setup: .venv/ready  ## install the pinned packages into .venv
+.venv/ready-gpu: .venv/ready requirements-gpu.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-gpu.txt
+	touch $@
+
+setup: $(if $(GPU),.venv/ready-gpu,.venv/ready)  ## install the pinned packages into .venv
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro

@@ -24,7 +24,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; on success it takes the place of `path`, on error it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial, old = (path.with_name(f".{state}-{path.name}") for state in ("partial", "old"))
-    shutil.rmtree(partial, ignore_errors=True)
+    for left_behind in (partial, old):
+        shutil.rmtree(left_behind, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial

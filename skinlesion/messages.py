@@ -22,6 +22,8 @@ def describe(error: ErrorDetails, model: type[BaseModel], document: Any) -> str:
         return f"{key}: unknown key{hint(str(location[-1]), known_keys(model, location[:-1]))}"
     if error["type"] == "missing":
         return f"{key}: missing key"
+    if error["type"] == "model_type":
+        return f"{key or 'the file'}: must be a section with keys. Received: {error['input']!r}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"{key}: {message}" if key else message

@@ -17,6 +17,8 @@ def run(main: Callable[[], object], name: str) -> None:
         main()
     except UserError as error:
         sys.exit(f"{name}: {error}")
+    except OSError as error:
+        sys.exit(f"{name}: {error}. Is the disk full, or the file or folder not readable or writable?")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
     record_time(name, time.perf_counter() - start)

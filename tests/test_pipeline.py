@@ -69,6 +69,20 @@ def test_tracked_params_exist(stage):
             value = value[key]
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_run_cache_sees_every_param(stage):
+    """DVC 3 leaves keys named size and nfiles out of its run-cache key: it would bring back outputs of another size."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+    def keys(value: object) -> Iterator[str]:
+        for key, inner in value.items() if isinstance(value, dict) else ():
+            yield key
+            yield from keys(inner)
+
+    tracked = [params[param] for param in STAGES[stage]["params"] if param in params]
+    assert not {"size", "nfiles"} & {key for section in tracked for key in keys(section)}
+
+
 def test_every_param_is_tracked_by_a_stage():
     tracked = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
     assert tracked == set(Params.model_fields)

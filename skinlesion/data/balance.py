@@ -53,7 +53,9 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, seed: int, how: Balanc
         for original, share in zip(originals.itertuples(index=False), shares, strict=True)
         for number in range(1, int(share))
     ]
-    return pd.concat([originals, pd.DataFrame(rows, columns=originals.columns)], ignore_index=True)[COLUMNS]
+    return pd.concat(
+        [originals, pd.DataFrame(rows, columns=originals.columns).astype(originals.dtypes)], ignore_index=True
+    )[COLUMNS]
 
 
 def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:

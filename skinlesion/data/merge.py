@@ -49,13 +49,15 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
     if bad and data.on_bad_image == "fail":
         raise UserError(
             f"{len(bad)} images are damaged: {listing([str(one) for one in bad])}. "
-            "Replace them, or leave them out with data.on_bad_image: skip"
+            f"{metadata.CORRECT}; or leave them out with data.on_bad_image: skip"
         )
     table["part"] = [files[image_id].parent.name.rsplit("_", 1)[-1] for image_id in table["image_id"]]
     whole = [not isinstance(size, images.BadImage) for size in sizes]
     table = table[whole].reset_index(drop=True)
     if table.empty:
         raise UserError(f"every image of {raw} is damaged. Bring the archive again: dvc repro -f download")
+    if table["dx"].nunique() == 1:
+        raise UserError(f"there is nothing to tell apart: every image is {table['dx'].iloc[0]}. Bring more classes")
     table[["width", "height"]] = [size for size, kept in zip(sizes, whole, strict=True) if kept]
     group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
     table["group"] = group_of.to_numpy()

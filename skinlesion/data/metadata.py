@@ -10,6 +10,8 @@ from skinlesion.errors import UserError, listing
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 UNKNOWN = ("unknown", "")
+# data/raw is DVC's: a correction there would be undone.
+CORRECT = "Correct that in the archive itself, then run: dvc repro -f download"
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -54,7 +56,7 @@ def refuse(path: Path, table: pd.DataFrame, wrong: pd.Series, what: str, show: s
         f"line {index + 2} ({row['image_id'] or 'no id'}{f': {row[show]!r}' if show else ''})"
         for index, row in rows.iterrows()
     ]
-    raise UserError(f"{path}: {len(rows)} rows have {what}: {listing(found)}. Correct or remove them")
+    raise UserError(f"{path}: {len(rows)} rows have {what}: {listing(found)}. {CORRECT}")
 
 
 def join_images(table: pd.DataFrame, images: dict[str, Path]) -> None:
@@ -71,11 +73,11 @@ def join_images(table: pd.DataFrame, images: dict[str, Path]) -> None:
     if without_image:
         raise UserError(
             f"{len(without_image)} rows of the metadata have no image: {listing(without_image)}. "
-            "Is a part folder missing? Bring the whole archive and run: dvc repro -f download"
+            f"Is a part folder missing? {CORRECT}"
         )
     without_row = sorted(set(images) - set(table["image_id"]))
     if without_row:
         raise UserError(
             f"{len(without_row)} images have no row in the metadata: "
-            f"{listing([str(images[name]) for name in without_row])}. Remove them, or bring the whole metadata"
+            f"{listing([str(images[name]) for name in without_row])}. {CORRECT}"
         )

@@ -2,11 +2,13 @@
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 
 from skinlesion.errors import UserError
-from skinlesion.model.weights import load_weights
+from skinlesion.messages import hint
+from skinlesion.model import weights as weights_file
 from skinlesion.params import Backbone
 
 WAYS_OUT = (
@@ -22,16 +24,32 @@ def make(row: Backbone, size: int, weights: str | None) -> keras.Model:
         weights: `imagenet`, None for random ones, or the path of a Keras weights file of this backbone.
 
     Raises:
-        UserError: ImageNet weights cannot be downloaded, or the file is not there or not this backbone's.
+        UserError: the constructor does not exist, ImageNet weights cannot be downloaded, or the file is missing or not
+            this backbone's.
     """
     library, name = row.constructor.rsplit(".", 1)
-    constructor = getattr(importlib.import_module(library), name)
+    module = importlib.import_module(library)
+    constructor = getattr(module, name, None)
+    if constructor is None:
+        raise UserError(f"backbones: {library} has no constructor {name!r}{hint(name, dir(module))}")
     network = LIBRARIES[library](constructor, row, (size, size, 3), weights == "imagenet")
-    if weights not in (None, "imagenet"):
-        load_weights(network, weights, name)
+    if weights is None:
+        follow_quickly(network)
+    elif weights != "imagenet":
+        weights_file.load(network, Path(weights), name)
     features = network.output if row.class_tokens is None else patches(network.output, row, size)
     # The layers stay the network's own, in its own order, so that a configuration can name them by number.
     return keras.Model(network.inputs[0], features, name="backbone")
+
+
+def follow_quickly(network: keras.Model) -> None:
+    """Let the moving statistics of random weights follow within tens of steps, as PyTorch's do (its momentum 0.1).
+
+    Keras' 0.99 takes hundreds: on a small set, a network that trains well is validated with the statistics of noise.
+    """
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9
 
 
 def patches(tokens: keras.KerasTensor, row: Backbone, size: int) -> keras.KerasTensor:

@@ -1,7 +1,7 @@
 """A backbone's weights from a file: the wrong backbone's, or a damaged one, is refused."""
 
-import math
 from collections import Counter
+from pathlib import Path
 
 import h5py
 import keras
@@ -12,7 +12,7 @@ from skinlesion.errors import UserError
 RECOMPUTED = {"interpolated_position_embeddings"}  # DINOv2 sizes them to the images, whatever the file has
 
 
-def load_weights(network: keras.Model, path: str, name: str) -> None:
+def load(network: keras.Model, path: Path, name: str) -> None:
     """Load a Keras weights file (.weights.h5, or the older .h5) into `network`, in place.
 
     Args:
@@ -24,26 +24,24 @@ def load_weights(network: keras.Model, path: str, name: str) -> None:
             what found.
     """
     expected = [tuple(weight.shape) for weight in network.weights if weight.name not in RECOMPUTED]
-    misfit = f"model.weights: {path} is no weights file of {name} without its classifier. Expected {in_words(expected)}"
-    try:
-        found = shapes_in(path)
-    except FileNotFoundError:
-        raise UserError(f"model.weights names {path}, which is missing") from None
-    except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(f"{misfit}; found a file that cannot be read as HDF5: {error}") from None
+    found = shapes_in(path)
     missing, beyond = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
     if missing or beyond.total() > len(network.weights) - len(expected):
-        raise UserError(f"{misfit}; found {in_words(found)}")
+        raise UserError(
+            f"model.weights: {path} is no weights file of {name} without its classifier. "
+            f"Expected {in_words(expected)}; found {in_words(found)}"
+        )
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{misfit}; found as many, but: {str(error).strip().splitlines()[0]}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"model.weights: {path} does not fit {name} without its classifier: {reason}") from None
     broken = [weight.path for weight in network.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]
     if broken:
-        raise UserError(f"model.weights: {path} is damaged: {len(broken)} arrays hold no finite numbers: {broken[0]}")
+        raise UserError(f"model.weights: {path} is damaged: {len(broken)} arrays hold no finite numbers, {broken[0]}")
 
 
-def shapes_in(path: str) -> list[tuple[int, ...]]:
+def shapes_in(path: Path) -> list[tuple[int, ...]]:
     """The shapes of all floating-point arrays of an HDF5 file. Keras keeps its random seeds beside them as integers."""
     found: list[tuple[int, ...]] = []
 
@@ -52,10 +50,17 @@ def shapes_in(path: str) -> list[tuple[int, ...]]:
             entry[()]  # a file cut short fails here
             found.append(entry.shape)
 
-    with h5py.File(path, "r") as file:
-        file.visititems(visit)
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except FileNotFoundError:
+        raise UserError(f"model.weights names {path}, which is missing") from None
+    except (OSError, RuntimeError, KeyError) as error:
+        raise UserError(
+            f"model.weights: {path} cannot be read: {error}. Expected a whole Keras weights file (.weights.h5 or .h5)"
+        ) from None
     return found
 
 
 def in_words(shapes: list[tuple[int, ...]]) -> str:
-    return f"{sum(math.prod(shape) for shape in shapes):,} parameters in {len(shapes)} arrays"
+    return f"{sum(int(np.prod(shape)) for shape in shapes):,} parameters in {len(shapes)} arrays"

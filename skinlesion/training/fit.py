@@ -25,8 +25,8 @@ def fit(
         accuracy, and val_ of each measure; and the best epoch.
 
     Raises:
-        UserError: the loss is no longer a number; a class to be weighed has no training images; a phase names a layer
-            that the backbone lacks.
+        UserError: the loss or a probability is no longer a number; a class has no training images, where they are
+            weighed; a phase names a layer that the backbone lacks.
     """
     backbone = model.get_layer("backbone")
     freeze.check(backbone, phases)
@@ -43,7 +43,8 @@ def fit(
             loss=options.loss(how.label_smoothing),
             metrics=["accuracy"],
         )
-        print(f"phase {number} of {len(phases)}: {phase.train} trains, at most {epochs} epochs", flush=True)
+        what = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
+        print(f"phase {number} of {len(phases)} (trains: {what}), at most {epochs} epochs", flush=True)
         logs = trained.fit(
             batches,
             shuffle=False,  # the batches shuffle themselves

@@ -190,3 +190,11 @@ def test_a_damaged_original_leaves_what_was_there(project: Callable, tree: Calla
         stage.main()
     assert tree(Path("data/balanced")) == before
     assert not list(Path("data").glob(".partial*"))
+
+
+def test_a_balance_without_copies_can_be_made(project: Callable) -> None:
+    project({"balance.per_class": 1})
+    merge_stage.main()
+    manifest = stage.main()
+    assert manifest[["augmented", "balanced"]].dtypes.tolist() == [bool, bool]
+    assert not manifest["augmented"].any()

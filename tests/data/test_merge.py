@@ -89,7 +89,7 @@ BAD = {
         lambda: edit(lambda table: table[table["image_id"] != "ISIC_0003"]),
         "1 images have no row in the metadata",
         "ISIC_0003.jpg",
-        "Remove them",
+        "then run: dvc repro -f download",
     ),
     "row without an image": (
         lambda: image_file("ISIC_0003").unlink(),

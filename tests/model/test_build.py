@@ -12,10 +12,9 @@ from keras.applications import imagenet_utils
 from skinlesion import params
 from skinlesion.model.build import build
 
-ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
-# The backbones of the published systems; test_zoo.py has all.
-# Trainable weights and moving statistics of the published networks without their classifiers.
+# Trainable weights and moving statistics of the published networks without their classifiers; test_zoo has all rows.
 PARAMETERS = {"resnet18": 11_186_112, "resnet50": 23_587_712, "inception_resnet_v2": 54_336_736}
+ROWS = {name: params.load(Path(__file__).parents[2] / "params.yaml").backbones[name] for name in PARAMETERS}
 
 
 def pictures(size: int, number: int = 3) -> np.ndarray:
@@ -31,7 +30,7 @@ def published_preprocessing(row: params.Backbone, images: np.ndarray) -> np.ndar
     return module.preprocess_input(images.astype("float32"))
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", ROWS)
 def test_the_parts_are_named_and_chained(name, classifier):
     model, images = classifier(name), pictures(ROWS[name].smallest)
     preprocessing, backbone, head = (model.get_layer(part) for part in ("preprocessing", "backbone", "head"))
@@ -40,7 +39,7 @@ def test_the_parts_are_named_and_chained(name, classifier):
     assert len(backbone.output.shape) == 4, "the head takes a feature map"
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", ROWS)
 def test_bytes_become_probabilities(name, classifier):
     probabilities = keras.ops.convert_to_numpy(classifier(name)(pictures(ROWS[name].smallest)))
     assert probabilities.shape == (3, 7)
@@ -50,13 +49,13 @@ def test_bytes_become_probabilities(name, classifier):
     assert not np.allclose(probabilities[0], probabilities[1], atol=1e-7), "the images make no difference"
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", ROWS)
 def test_bytes_and_floats_of_the_same_values_give_the_same(name, classifier):
     model, images = classifier(name), pictures(ROWS[name].smallest)
     np.testing.assert_array_equal(model(images), model(images.astype("float32")))
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", ROWS)
 def test_preprocessing_is_the_published_one(name, classifier):
     images = pictures(ROWS[name].smallest)
     images[0, 0, 0], images[0, 0, 1] = 0, 255

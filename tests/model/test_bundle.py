@@ -23,7 +23,7 @@ def saved(classifier, tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["resnet18", "inception_resnet_v2"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
     model, size = classifier(name), ROWS[name].smallest
     bundle.save(model, tmp_path / "models" / "model.keras")

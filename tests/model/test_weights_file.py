@@ -81,7 +81,7 @@ def test_a_file_with_the_classifier_is_refused(tmp_path):
 def test_a_file_cut_short_is_refused(files, tmp_path, share):
     content = files["mobilenet_v3"][0].read_bytes()
     (tmp_path / "cut.weights.h5").write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=r"cut\.weights\.h5 is no .* 262 arrays; found a file that cannot be read"):
+    with pytest.raises(UserError, match=r"cut\.weights\.h5 cannot be read: .*Expected a whole Keras weights file"):
         backbones.make(ROWS["mobilenet_v3"], 32, str(tmp_path / "cut.weights.h5"))
 
 
