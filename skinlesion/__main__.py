@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from skinlesion import presets
+from skinlesion import paths, presets
 from skinlesion.errors import UserError
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -26,8 +26,33 @@ def preset_apply(arguments: argparse.Namespace) -> None:
     print("\n".join(changed) if changed else f"params.yaml is as preset {arguments.name} says already")
 
 
+def study_run(arguments: argparse.Namespace) -> int:
+    from skinlesion.study import plan, run
+
+    runs = plan.plan(arguments.presets, arguments.protocol.split(","), arguments.set)
+    failed = run.run(runs, queued=not arguments.no_queue)
+    if failed:
+        print(f"{len(failed)} of {len(runs)} failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def study_table(_: argparse.Namespace) -> None:
+    from skinlesion.study import table
+
+    table.make()
+    print(paths.STUDY_TABLE.read_text(encoding="utf-8"), end="")
+
+
 def name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="one that preset list prints")
+
+
+def study(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("presets", nargs="*", metavar="PRESET", help="which; none means all published systems")
+    add("--protocol", default="image,lesion", help="image, lesion or both with a comma (default: %(default)s)")
+    add("-S", dest="set", action="append", default=[], metavar="KEY=VALUE", help="a value for every run, as in dvc")
+    add("--no-queue", action="store_true", help="run one after the other here, without DVC's queue")
 
 
 def nothing(_: argparse.ArgumentParser) -> None:
@@ -40,6 +65,10 @@ COMMANDS: dict[str, dict[str, tuple[Command, str, Callable[[argparse.ArgumentPar
         "list": (preset_list, "the presets with their published numbers", nothing),
         "show": (preset_show, "a preset's document: source, numbers, what is left open, params", name),
         "apply": (preset_apply, "lay a preset over params.yaml, keeping its comments", name),
+    },
+    "study": {
+        "run": (study_run, "run presets under both protocols, each as a DVC experiment", study),
+        "table": (study_table, "write plots/study.csv and plots/study.md from the experiments", nothing),
     },
 }
 
