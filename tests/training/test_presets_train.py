@@ -18,7 +18,7 @@ PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 SMALL = Backbone(
     constructor="keras_hub.models.ResNetBackbone",
     arguments={
-        "input_conv_filters": [8],
+        "input_conv_filters": [64],
         "input_conv_kernel_sizes": [3],
         "stackwise_num_filters": [64],
         "stackwise_num_blocks": [1],
