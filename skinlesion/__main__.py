@@ -1,0 +1,73 @@
+"""python -m skinlesion: the presets of published systems and data sets."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from skinlesion import presets
+from skinlesion.errors import UserError
+
+Command = Callable[[argparse.Namespace], int | None]
+
+
+def preset_list(_: argparse.Namespace) -> None:
+    for name in presets.names():
+        preset = presets.load(name)
+        numbers = ", ".join(f"{measure} {value:.4g}" for measure, value in preset.published.items())
+        print(f"{name:<24}{numbers or 'nothing published':<38}{preset.title}")
+
+
+def preset_show(arguments: argparse.Namespace) -> None:
+    print(presets.text(arguments.name), end="")
+
+
+def preset_apply(arguments: argparse.Namespace) -> None:
+    changed = presets.apply(arguments.name)
+    print("\n".join(changed) if changed else f"params.yaml is as preset {arguments.name} says already")
+
+
+def name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="one that preset list prints")
+
+
+def nothing(_: argparse.ArgumentParser) -> None:
+    pass
+
+
+# group -> command -> (function, what it does, its arguments)
+COMMANDS: dict[str, dict[str, tuple[Command, str, Callable[[argparse.ArgumentParser], None]]]] = {
+    "preset": {
+        "list": (preset_list, "the presets with their published numbers", nothing),
+        "show": (preset_show, "a preset's document: source, numbers, what is left open, params", name),
+        "apply": (preset_apply, "lay a preset over params.yaml, keeping its comments", name),
+    },
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m skinlesion", description=__doc__)
+    groups = top.add_subparsers(required=True, metavar="|".join(COMMANDS))
+    for group, commands in COMMANDS.items():
+        inner = groups.add_parser(group).add_subparsers(required=True, metavar="|".join(commands))
+        for command, (function, does, add_arguments) in commands.items():
+            leaf = inner.add_parser(command, help=does, description=does)
+            add_arguments(leaf)
+            leaf.set_defaults(function=function)
+    return top
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; the exit code is 1 where it could not be done, with the reason on stderr."""
+    arguments = parser().parse_args(words)
+    try:
+        return arguments.function(arguments) or 0
+    except UserError as error:
+        print(f"{parser().prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

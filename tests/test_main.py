@@ -1,0 +1,75 @@
+"""python -m skinlesion, as it is typed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skinlesion.__main__ import COMMANDS, main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    shutil.copytree(ROOT / "presets", tmp_path / "presets")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_list_prints_every_published_system_with_its_numbers(project, capsys):
+    assert main(["preset", "list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert len(lines) == 11
+    assert "accuracy 0.3707, f1_macro 0.3356" in lines["resnet50_b"]
+    assert "accuracy 0.755 " in lines["resnet50_gap"]
+    assert "nothing published" in lines["sample"]
+
+
+def test_show_prints_the_document(project, capsys):
+    assert main(["preset", "show", "resnet50_se"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["published"] == {"accuracy": 0.778}
+
+
+def test_apply_changes_params_and_says_what(project, capsys):
+    assert main(["preset", "apply", "resnet50_se"]) == 0
+    assert "model.attention: none -> se" in capsys.readouterr().out
+    assert yaml.safe_load((project / "params.yaml").read_text())["model"]["attention"] == "se"
+    assert main(["preset", "apply", "resnet50_se"]) == 0
+    assert "already" in capsys.readouterr().out
+
+
+def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(project):
+    done = subprocess.run(
+        [sys.executable, "-m", "skinlesion", "preset", "apply", "resnet51"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("python -m skinlesion: no preset is named 'resnet51'. Did you mean")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", [[], ["preset"], ["preset", "apply"], ["prset"], ["preset", "list", "x"]])
+def test_a_command_line_that_makes_no_sense_shows_the_usage(words, project, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert "usage: python -m skinlesion" in capsys.readouterr().err
+
+
+def test_every_command_has_help(capsys):
+    for group, commands in COMMANDS.items():
+        for command in commands:
+            with pytest.raises(SystemExit) as caught:
+                main([group, command, "--help"])
+            assert caught.value.code == 0
+            assert commands[command][1] in " ".join(capsys.readouterr().out.split())
