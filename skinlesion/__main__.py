@@ -1,4 +1,4 @@
-"""python -m skinlesion: presets and the study of the published systems."""
+"""python -m skinlesion: the presets of published systems and data sets."""
 
 import argparse
 import sys

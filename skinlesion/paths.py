@@ -27,7 +27,3 @@ TIMING = Path("metrics/timing.json")
 EXPLORE_PLOTS = Path("plots/explore")
 EVALUATE_PLOTS = Path("plots/evaluate")
 HISTORY = Path("plots/history.csv")
-
-PRESETS = Path("presets")
-STUDY_CSV = Path("plots/study.csv")
-STUDY_TABLE = Path("plots/study.md")

@@ -1,5 +1,6 @@
 """Presets: one document per published system and per data set, laid over params.yaml."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -12,6 +13,7 @@ from skinlesion.params import Fraction, Params
 from skinlesion.rows import Section
 from skinlesion.yaml_edit import Key
 
+PRESETS = Path("presets")
 Measure = Literal["accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "roc_auc_macro"]  # of metrics/test.json
 
 
@@ -27,7 +29,7 @@ class Preset(Section):
 
 def names() -> list[str]:
     """All presets, the published systems first."""
-    found = sorted(path.stem for path in paths.PRESETS.glob("*.yaml"))
+    found = sorted(path.stem for path in PRESETS.glob("*.yaml"))
     return sorted(found, key=lambda name: not load(name).published)
 
 
@@ -42,8 +44,8 @@ def text(name: str) -> str:
     Raises:
         UserError: there is none of that name.
     """
-    path = paths.PRESETS / f"{name}.yaml"
-    known = sorted(one.stem for one in paths.PRESETS.glob("*.yaml"))
+    path = PRESETS / f"{name}.yaml"
+    known = sorted(one.stem for one in PRESETS.glob("*.yaml"))
     if name not in known:
         raise UserError(f"no preset is named {name!r}{hint(name, known)}")
     return path.read_text(encoding="utf-8")
@@ -55,7 +57,7 @@ def load(name: str) -> Preset:
     Raises:
         UserError: there is none of that name, or its document has unknown keys or wrong values.
     """
-    where = str(paths.PRESETS / f"{name}.yaml")
+    where = str(PRESETS / f"{name}.yaml")
     try:
         content = yaml.safe_load(text(name))
     except yaml.YAMLError as error:

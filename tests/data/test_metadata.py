@@ -152,9 +152,7 @@ def test_rows_and_images_are_matched(tmp_path: Path) -> None:
     metadata.join_images(table, files)
     with pytest.raises(UserError, match=r"2 rows of the metadata have no image: ISIC_2, ISIC_3\. .*download"):
         metadata.join_images(table, {"ISIC_1": files["ISIC_1"]})
-    with pytest.raises(
-        UserError, match=r"1 images have no row in the metadata: part_1/x\.jpg\. Correct that in the archive"
-    ):
+    with pytest.raises(UserError, match=r"1 images have no row in the metadata: part_1/x\.jpg\. Correct"):
         metadata.join_images(table, files | {"x": Path("part_1/x.jpg")})
 
 
