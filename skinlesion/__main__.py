@@ -1,10 +1,10 @@
-"""python -m skinlesion: the presets of published systems and data sets."""
+"""python -m skinlesion: the presets of published systems and data sets, and the study that runs them side by side."""
 
 import argparse
 import sys
 from collections.abc import Callable
 
-from skinlesion import paths, presets
+from skinlesion import presets
 from skinlesion.errors import UserError
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -40,7 +40,7 @@ def study_table(_: argparse.Namespace) -> None:
     from skinlesion.study import table
 
     table.make()
-    print(paths.STUDY_TABLE.read_text(encoding="utf-8"), end="")
+    print(table.TABLE.read_text(encoding="utf-8"), end="")
 
 
 def name(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,7 @@
 """The study's table: published, reproduced and honest side by side, from the experiments that are there."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from skinlesion import paths, presets
@@ -8,6 +10,7 @@ from skinlesion.files import replace_file
 from skinlesion.study import experiments
 from skinlesion.study.plan import PROTOCOLS, name
 
+CSV, TABLE = Path("plots/study.csv"), Path("plots/study.md")
 MEASURES = ("accuracy", "balanced_accuracy", "f1_macro")  # of each cell, in this order
 FURTHER = {"f1_weighted": "weighted F1", "roc_auc_macro": "macro AUC"}  # published by some
 INTERVALS = "metrics/intervals.json"
@@ -42,9 +45,9 @@ def make() -> pd.DataFrame:
     if not rows:
         raise UserError("no experiment of the study is there yet: python -m skinlesion study run")
     table = pd.DataFrame(rows)
-    with replace_file(paths.STUDY_CSV) as partial:
+    with replace_file(CSV) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")
-    with replace_file(paths.STUDY_TABLE) as partial:
+    with replace_file(TABLE) as partial:
         partial.write_text(markdown(table), encoding="utf-8")
     return table
 
