@@ -9,8 +9,9 @@ from skinlesion import params, paths, yaml_edit
 from skinlesion.errors import UserError
 from skinlesion.files import replace_file
 from skinlesion.messages import hint
-from skinlesion.params import Fraction, Params
+from skinlesion.params import Params
 from skinlesion.rows import Section
+from skinlesion.sections import Fraction
 from skinlesion.yaml_edit import Key
 
 PRESETS = Path("presets")

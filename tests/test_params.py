@@ -8,11 +8,11 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from skinlesion import params
+from skinlesion import params, rows, sections
 from skinlesion.errors import UserError
 
 Write = Callable[[Path, dict[str, Any]], Path]
-ALL_OFF = dict.fromkeys(params.Operations.model_fields, 0)
+ALL_OFF = dict.fromkeys(sections.Operations.model_fields, 0)
 
 REFUSED = {
     "unknown section": ({"modell": {}}, "modell: unknown key. Did you mean 'model'?"),
@@ -152,15 +152,15 @@ def test_values_cannot_be_changed(settings: params.Params) -> None:
 
 
 def test_every_section_refuses_unknown_keys_and_changes() -> None:
-    sections = params.Section.__subclasses__()
-    assert len(sections) > 10
-    for section in sections:
+    kinds = rows.Section.__subclasses__()
+    assert len(kinds) > 10
+    for section in kinds:
         assert section.model_config["extra"] == "forbid"
         assert section.model_config["frozen"]
 
 
 def test_a_layer_of_a_head_says_its_kind_and_value() -> None:
-    layer = params.HeadLayer.model_validate({"dense": 128})
+    layer = rows.HeadLayer.model_validate({"dense": 128})
     assert (layer.kind, layer.value) == ("dense", 128)
 
 

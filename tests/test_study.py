@@ -180,6 +180,17 @@ def test_the_queue_does_the_same_and_takes_up_what_is_left(repository, capfd):
     assert "finished already" in capfd.readouterr().out
 
 
+def test_a_worker_that_goes_on_is_not_waited_for(repository):
+    """A worker keeps the output that it is started with for as long as it lives."""
+    (repository / "stub.py").write_text("import time; time.sleep(30)")
+    experiments.must("exp", "run", "--queue", "-n", "slow", "-S", "seed=2")
+    experiments.start_worker()
+    try:
+        assert experiments.queue().names("Queued", "Running") == {"slow"}
+    finally:
+        experiments.must("queue", "stop", "--kill")
+
+
 def test_a_task_whose_worker_died_is_given_up_and_run_anew(monkeypatch):
     states = [
         experiments.Queue([("study-a-image", "Running"), ("other", "Running")], workers=0),
@@ -206,10 +217,10 @@ def test_waiting_starts_a_worker_where_there_is_none_and_ends_when_all_is_done(m
     states = [experiments.Queue([task], workers) for task, workers in zip(tasks, (0, 1, 1), strict=True)]
     said = []
     monkeypatch.setattr(experiments, "queue", lambda: states.pop(0))
-    monkeypatch.setattr(run, "must", lambda *words: said.append(words))
+    monkeypatch.setattr(experiments, "start_worker", lambda: said.append("started"))
     monkeypatch.setattr(run, "POLL", 0)
     run.wait({"study-a-image"})
-    assert said == [("queue", "start", "-j", "1")]
+    assert said == ["started"]
     assert capsys.readouterr().out == "study-a-image: finished\n"
 
 

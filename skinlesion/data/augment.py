@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from skinlesion.params import Operations
+from skinlesion.sections import Operations
 
 Draw = Callable[[np.random.Generator, float], tuple[float, ...] | None]
 

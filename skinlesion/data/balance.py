@@ -12,7 +12,7 @@ import pandas as pd
 from skinlesion.data import augment, images
 from skinlesion.data.digest import digest
 from skinlesion.data.parallel import over_cores
-from skinlesion.params import Balance, Operations
+from skinlesion.sections import Balance, Operations
 
 COLUMNS = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced"]
 

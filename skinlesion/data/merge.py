@@ -8,7 +8,7 @@ from skinlesion.classes import CODES
 from skinlesion.data import groups, images, metadata, tables
 from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError, listing
-from skinlesion.params import Data, Images
+from skinlesion.sections import Data, Images
 
 COLUMNS = [
     "image_id", "lesion_id", "group", "dx", "dx_type", "age", "sex", "localization", "part", "width", "height",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from skinlesion.data import archive, kaggle_source
 from skinlesion.data.sample.make import make_sample
-from skinlesion.params import Data
+from skinlesion.sections import Data
 
 SOURCES: dict[str, Callable[[Path, Data], None]] = {
     "sample": lambda target, data: make_sample(target, data.sample_seed),

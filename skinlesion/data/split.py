@@ -11,7 +11,7 @@ import pandas as pd
 from skinlesion.classes import CODES
 from skinlesion.data.digest import digest
 from skinlesion.errors import UserError, listing
-from skinlesion.params import Split
+from skinlesion.sections import Split
 
 SPLITS = ("train", "validation", "test")
 

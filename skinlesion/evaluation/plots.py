@@ -23,6 +23,7 @@ def roc(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     for label in np.unique(labels):
         false_positive, true_positive, _ = roc_curve(labels == label, probabilities[:, label])
         sensitivity = np.interp(grid, false_positive, true_positive)
+        sensitivity[0] = 0  # where the curve rises straight up, interpolation would begin at its top
         curve = {"dx": CODES[label], "false_positive_rate": grid, "true_positive_rate": sensitivity}
         curves.append(pd.DataFrame(curve))
     return pd.concat(curves, ignore_index=True)

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 import keras
@@ -9,7 +10,7 @@ import keras
 from skinlesion.errors import UserError
 from skinlesion.messages import hint
 from skinlesion.model import weights as weights_file
-from skinlesion.params import Backbone
+from skinlesion.rows import Backbone
 
 WAYS_OUT = (
     "Two ways out: download the weights elsewhere and give the file as model.weights, "
@@ -67,7 +68,7 @@ def from_applications(constructor: Callable, row: Backbone, shape: tuple[int, in
         return constructor(weights=row.imagenet, **settings)
     except Exception as error:  # keras.utils.get_file raises a bare Exception, or a ValueError
         words = ("URL fetch failure", "file hash does not match")
-        if not isinstance(error, OSError) and not any(word in str(error) for word in words):
+        if not isinstance(error, (OSError, HTTPException)) and not any(word in str(error) for word in words):
             raise
         raise UserError(f"the ImageNet weights could not be downloaded: {error}. {WAYS_OUT}") from None
 

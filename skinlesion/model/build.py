@@ -3,7 +3,7 @@
 import keras
 
 from skinlesion.model import backbones, heads, preprocessing
-from skinlesion.params import Backbone, HeadLayer
+from skinlesion.rows import Backbone, HeadLayer
 
 
 def build(

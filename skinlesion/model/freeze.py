@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import keras
 
 from skinlesion.errors import UserError
-from skinlesion.params import Phase
+from skinlesion.rows import Phase
 
 # Weights of DINOv2 as keras-hub has it: a file keeps the position embeddings of the published image size only, so
 # trained ones come back changed; the mask token is for pretraining.

@@ -4,7 +4,7 @@ import keras
 
 from skinlesion.classes import CODES
 from skinlesion.model.attention import ATTENTIONS
-from skinlesion.params import HeadLayer
+from skinlesion.rows import HeadLayer
 
 layers = keras.layers
 LAYERS = {

@@ -1,5 +1,6 @@
 """A backbone's weights from a file: the wrong backbone's, or a damaged one, is refused."""
 
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def load(network: keras.Model, path: Path, name: str) -> None:
             f"Expected {in_words(expected)}; found {in_words(found)}"
         )
     try:
-        network.load_weights(path)
+        with warnings.catch_warnings(action="ignore"):  # Keras warns of each layer that a wrong file lacks, then raises
+            network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"model.weights: {path} does not fit {name} without its classifier: {reason}") from None

@@ -37,11 +37,12 @@ class Queue:
         return {name for name, state in self.tasks if state in states}
 
 
-def dvc(*words: str, quietly: bool = True) -> subprocess.CompletedProcess:
-    """Run DVC with this Python first on the path, so that the stages use it too; not quietly, its output is shown."""
+def dvc(*words: str, output: int | None = subprocess.PIPE) -> subprocess.CompletedProcess:
+    """Run DVC with this Python first on the path, so that the stages use it too; output None shows what it says."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=quietly, text=True, check=False)
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, env=environment, stdout=output, stderr=output, text=True, check=False)
 
 
 def must(*words: str) -> str:
@@ -83,3 +84,10 @@ def queue() -> Queue:
     text = must("queue", "status")
     workers = WORKERS.search(text)
     return Queue(TASK.findall(text), sum(int(number) for number in workers.groups()) if workers else 0)
+
+
+def start_worker() -> None:
+    """Start one worker for the queue; it ends by itself some seconds after the last task."""
+    # It inherits and keeps the output: a pipe would be waited for until the queue is through.
+    if dvc("queue", "start", "-j", "1", output=subprocess.DEVNULL).returncode:
+        raise UserError("dvc queue start failed; run it by hand to see why: dvc queue start -j 1")

@@ -48,7 +48,7 @@ def in_a_loop(runs: list[Run]) -> None:
     """One after the other, each in a copy of the repository, so that the workspace stays as it is."""
     for number, one in enumerate(runs, start=1):
         print(f"{one.name}: {number} of {len(runs)}", flush=True)
-        if dvc("exp", "run", "--temp", *words(one), quietly=False).returncode:
+        if dvc("exp", "run", "--temp", *words(one), output=None).returncode:
             print(f"{one.name}: failed", flush=True)
 
 
@@ -102,7 +102,7 @@ def wait(names: set[str]) -> None:
         if alone > 1:
             give_up(running)
         elif waiting and not queue.workers:
-            must("queue", "start", "-j", "1")
+            experiments.start_worker()
         time.sleep(POLL)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import keras
 
-from skinlesion.params import Augmentation
+from skinlesion.sections import Augmentation
 
 layers = keras.layers
 REFLECT = {"fill_mode": "reflect"}  # borders are reflected, never black

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.model import freeze
-from skinlesion.params import Phase, Train
+from skinlesion.rows import Phase
+from skinlesion.sections import Train
 from skinlesion.training import augmentation, options, schedules
 from skinlesion.training.batches import Batches
 from skinlesion.training.callbacks import KeepBest, Validate, mode

@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError
-from skinlesion.params import Train
+from skinlesion.sections import Train
 
 # Weight decay is for kernels: Loshchilov and Hutter's AdamW (ICLR 2019) as commonly used leaves these alone.
 NO_DECAY = ["bias", "gamma", "beta", "embedding", "token"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skinlesion.data import augment
-from skinlesion.params import Operations
+from skinlesion.sections import Operations
 
 Noise = Callable[..., np.ndarray]
 OFF = dict.fromkeys(Operations.model_fields, 0)

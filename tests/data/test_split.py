@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinlesion import params, paths
+from skinlesion import params, paths, sections
 from skinlesion.data import balance, groups, metadata, split
 from skinlesion.errors import UserError
 from stages import balance as balance_stage
@@ -17,8 +17,8 @@ from stages import split as stage
 
 MakeTable = Callable[..., pd.DataFrame]
 LESIONS = {"akiec": 30, "bcc": 45, "bkl": 60, "df": 12, "mel": 80, "nv": 300, "vasc": 3}
-FRACTIONS = params.Split(protocol="lesion", train=0.7, validation=0.15, test=0.15)
-IMAGE = params.Split(protocol="image", train=0.8, validation=0.1, test=0.1)
+FRACTIONS = sections.Split(protocol="lesion", train=0.7, validation=0.15, test=0.15)
+IMAGE = sections.Split(protocol="image", train=0.8, validation=0.1, test=0.1)
 ROOT = Path(__file__).parents[2]
 
 
@@ -99,7 +99,7 @@ def test_the_smallest_class_stands_on_every_side(
     lesions: int, fractions: tuple[float, ...], make_table: MakeTable, manifest_of: Callable
 ) -> None:
     train, validation, test = fractions
-    how = params.Split(protocol="lesion", train=train, validation=validation, test=test)
+    how = sections.Split(protocol="lesion", train=train, validation=validation, test=test)
     table = split.assign(manifest_of(make_table(df=lesions), None), 17, how)
     assert set(table["split"]) == set(split.SPLITS)
 
@@ -177,14 +177,14 @@ def test_leaks_are_refused_under_protocol_lesion() -> None:
 
 
 @pytest.mark.parametrize("how", [FRACTIONS, IMAGE], ids=["lesion", "image"])
-def test_the_seed_decides(how: params.Split, manifest: pd.DataFrame) -> None:
+def test_the_seed_decides(how: sections.Split, manifest: pd.DataFrame) -> None:
     first = split.assign(manifest, 17, how)["split"]
     assert (first == split.assign(manifest, 17, how)["split"]).all()
     assert (first != split.assign(manifest, 18, how)["split"]).mean() > 0.1
 
 
 @pytest.mark.parametrize("how", [FRACTIONS, IMAGE], ids=["lesion", "image"])
-def test_the_order_of_the_manifest_does_not_matter(how: params.Split, manifest: pd.DataFrame) -> None:
+def test_the_order_of_the_manifest_does_not_matter(how: sections.Split, manifest: pd.DataFrame) -> None:
     shuffled = manifest.sample(frac=1, random_state=0)
     expected = split.assign(manifest, 17, how)["split"]
     assert (split.assign(shuffled, 17, how)["split"].sort_index() == expected).all()

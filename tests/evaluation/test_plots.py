@@ -28,7 +28,8 @@ def test_roc_by_hand():
     """akiec by falling probability: akiec, other, akiec, other, other."""
     akiec = curve(plots.roc(LABELS, PROBABILITIES), "akiec")
     assert akiec.index.tolist() == pytest.approx(np.linspace(0, 1, plots.POINTS).tolist())
-    assert (akiec[akiec.index < 0.33] == 0.5).all()
+    assert akiec[0] == 0, "the curve begins in the corner"
+    assert (akiec[(akiec.index > 0) & (akiec.index < 0.33)] == 0.5).all()
     assert (akiec[akiec.index > 0.34] == 1).all()
 
 
@@ -41,8 +42,8 @@ def test_roc_rises_to_one_for_the_classes_that_have_images():
         one = curve(table, dx)
         assert one.index.is_monotonic_increasing
         assert one.is_monotonic_increasing
-        assert (one.index[0], one.index[-1], one.iloc[-1]) == (0, 1, 1)
-        assert one.iloc[0] < 0.5, "chance does not begin high"
+        assert (one.index[0], one.iloc[0], one.index[-1], one.iloc[-1]) == (0, 0, 1, 1)
+        assert one.iloc[1] < 0.5, "chance does not begin high"
         assert one.mean() == pytest.approx(0.5, abs=0.15), "the area under chance"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skinlesion import params
+from skinlesion import params, sections
 from skinlesion.backend import keras
 from skinlesion.model import heads
 from skinlesion.model.attention import ATTENTIONS, SE_RATIO, squeeze_excite
@@ -53,4 +53,4 @@ def test_stands_in_the_head_before_its_first_layer():
 
 
 def test_params_names_the_rows_of_the_table():
-    assert set(params.Model.model_fields["attention"].annotation.__args__) == set(ATTENTIONS)
+    assert set(sections.Model.model_fields["attention"].annotation.__args__) == set(ATTENTIONS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras.applications import imagenet_utils
 
-from skinlesion import params
+from skinlesion import params, rows
 from skinlesion.model.build import build
 
 # Trainable weights and moving statistics of the published networks without their classifiers; test_zoo has all rows.
@@ -21,7 +21,7 @@ def pictures(size: int, number: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (number, size, size, 3), dtype=np.uint8)
 
 
-def published_preprocessing(row: params.Backbone, images: np.ndarray) -> np.ndarray:
+def published_preprocessing(row: rows.Backbone, images: np.ndarray) -> np.ndarray:
     """What the authors of the weights do to images: the function beside the constructor in keras.applications."""
     library, name = row.constructor.rsplit(".", 1)
     if library == "keras_hub.models":  # keras-hub's residual networks are torchvision's and timm's

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skinlesion.model import freeze
-from skinlesion.params import Phase
+from skinlesion.rows import Phase
 
 BatchNormalization = keras.layers.BatchNormalization
 

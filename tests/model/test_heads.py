@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skinlesion.model import heads
-from skinlesion.params import HeadLayer
+from skinlesion.rows import HeadLayer
 
 KINDS = {
     "average_pool": ("global", keras.layers.GlobalAveragePooling2D),

@@ -1,5 +1,6 @@
 """Weights come from where model.weights says, exactly, or not at all."""
 
+import http.client
 import urllib.error
 from pathlib import Path
 
@@ -14,8 +15,6 @@ from skinlesion.errors import UserError
 from skinlesion.model import backbones
 
 ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
-# Keras warns of each layer that a wrong file lacks, before it raises.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +58,7 @@ BROKEN = {
     "no network": urllib.error.URLError("Name or service not known"),
     "not found": urllib.error.HTTPError("https://x", 404, "Not Found", None, None),
     "dropped": ConnectionResetError(104, "Connection reset by peer"),
+    "cut off": http.client.IncompleteRead(b"", 1000),
     "slow": TimeoutError("The read operation timed out"),
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skinlesion import params
+from skinlesion import params, rows
 from skinlesion.backend import keras
 from skinlesion.errors import UserError
 from skinlesion.model import backbones, bundle, freeze, heads, preprocessing
@@ -35,7 +35,7 @@ def pixels(size: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
 
 
-def changed_by_a_step(model: keras.Model, row: params.Backbone, configuration: str) -> tuple[list[bool], list[bool]]:
+def changed_by_a_step(model: keras.Model, row: rows.Backbone, configuration: str) -> tuple[list[bool], list[bool]]:
     """Which arrays of the backbone, and of the head, one step of training in the first phase changes."""
     phases = SETTINGS.configurations[configuration]
     parts = model.get_layer("backbone"), model.get_layer("head")
@@ -49,7 +49,7 @@ def changed_by_a_step(model: keras.Model, row: params.Backbone, configuration: s
     )
 
 
-def check_saves_and_loads_equal(model: keras.Model, row: params.Backbone, folder: Path) -> None:
+def check_saves_and_loads_equal(model: keras.Model, row: rows.Backbone, folder: Path) -> None:
     images = pixels(row.smallest)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
     bundle.save(model, folder / "model.keras")

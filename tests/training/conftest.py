@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from skinlesion.model import heads, preprocessing
-from skinlesion.params import HeadLayer, Params, Phase, Train
+from skinlesion.params import Params
+from skinlesion.rows import HeadLayer, Phase
+from skinlesion.sections import Train
 
 SIDE = 16
 layers = keras.layers

@@ -5,8 +5,9 @@ import pytest
 from pydantic import ValidationError
 
 from skinlesion.backend import keras
-from skinlesion.params import Augmentation, Operations, Phase, Train
 from skinlesion.predict import probabilities
+from skinlesion.rows import Phase
+from skinlesion.sections import Augmentation, Operations, Train
 from skinlesion.training import augmentation
 from skinlesion.training.fit import fit
 from tests.training.test_options import PLAIN, TRAIN, VALIDATION, tiny

@@ -8,8 +8,9 @@ from skinlesion import params
 from skinlesion.backend import keras
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError
-from skinlesion.params import Phase, Train
 from skinlesion.predict import probabilities
+from skinlesion.rows import Phase
+from skinlesion.sections import Train
 from skinlesion.training import callbacks, options, schedules
 from skinlesion.training.fit import fit
 

@@ -9,8 +9,9 @@ import yaml
 from skinlesion.backend import keras
 from skinlesion.classes import CODES
 from skinlesion.model.build import build
-from skinlesion.params import Backbone, Params
+from skinlesion.params import Params
 from skinlesion.presets import differences
+from skinlesion.rows import Backbone
 from skinlesion.training.fit import fit
 
 ROOT = Path(__file__).parents[2]
