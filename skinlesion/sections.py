@@ -143,3 +143,5 @@ class Train(Section):
 
 class Evaluate(Section):
     batch_size: Count
+    tta: Literal[1, 8]
+    bootstrap: Annotated[int, Field(ge=100)]

@@ -1,9 +1,9 @@
-"""Balance: every class to balance.per_class images, by sampling and by augmented copies."""
+"""Balance: every class to balance.per_class images, by sampling and by augmented copies; a sheet of copies."""
 
 import pandas as pd
 
 from skinlesion import params, paths
-from skinlesion.data import tables
+from skinlesion.data import copies, origin, sheet, tables
 from skinlesion.data.balance import make_copies, plan
 from skinlesion.files import replace_folder
 from skinlesion.stage import run
@@ -16,6 +16,10 @@ def main() -> pd.DataFrame:
     with replace_folder(paths.BALANCED) as target:
         make_copies(manifest, target, paths.BALANCED)
         tables.write(target / paths.MANIFEST.name, manifest)
+    shown = copies.choose(manifest)
+    with replace_folder(paths.BALANCE_PLOTS) as target:
+        title = f"Copies beside their originals. {origin.title(settings.data.source)}"
+        sheet.write(copies.rows(shown), target / "copies.png", title, copies.NONE if shown.empty else copies.NOTE)
     chosen = manifest[manifest["balanced"]]
     per_class = ", ".join(f"{code} {count}" for code, count in chosen["dx"].value_counts().sort_index().items())
     print(f"balance: {len(chosen)} rows, {chosen['augmented'].sum()} of them copies ({per_class})")

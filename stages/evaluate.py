@@ -1,10 +1,10 @@
-"""Evaluate: the one stage that opens the test split; predictions, metrics and plots."""
+"""Evaluate: the one stage that opens the test split; predictions, metrics and the tables behind the plots."""
 
 import pandas as pd
 
 from skinlesion import params, paths
 from skinlesion.data import dataset, tables
-from skinlesion.evaluation import metrics, plots, predictions
+from skinlesion.evaluation import predictions, results
 from skinlesion.files import replace_folder, write_json
 from skinlesion.model import bundle
 from skinlesion.predict import probabilities
@@ -13,26 +13,35 @@ from skinlesion.stage import run
 
 def main() -> dict:
     settings = params.load()
-    rows, images, _ = dataset.load(tables.read(paths.SPLITS), "test")
-    model = bundle.load(paths.MODEL)
-    table = predictions.table(rows, probabilities(model, images, settings.evaluate.batch_size, "predicting"))
-    tables.write(paths.PREDICTIONS, table)
+    how = settings.evaluate
+    splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
+    trained = bundle.load(paths.MODEL)
+    parts = []
+    for split in ("validation", "test"):
+        _, images, _ = dataset.load(splits, split)
+        raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
+        parts.append(predictions.table(split, raw, trained.calibration, splits, metadata))
+    tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
+    return describe(settings)
 
-    truth, predicted = predictions.arrays(tables.read(paths.PREDICTIONS))
-    figures = {
-        "protocol": settings.split.protocol,
-        **{name: round(float(value), 4) for name, value in metrics.headline(truth, predicted).items()},
-    }
+
+def describe(settings: params.Params) -> dict:
+    """All that follows from predictions.csv; give back the figures of metrics/test.json."""
+    found = results.of(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
+    figures = {"protocol": settings.split.protocol, **found.figures}
     with replace_folder(paths.EVALUATE_PLOTS) as target:
-        for name, make in plots.TABLES.items():
-            plot = make(truth, predicted)
-            tables.write(target / f"{name}.csv", plot, float_format="%.4g")
+        for name, table in found.tables.items():
+            tables.write(target / f"{name}.csv", table, float_format="%.4g")
+    write_json(paths.INTERVALS_METRICS, found.intervals)
     write_json(paths.TEST_METRICS, figures)
 
-    print(pd.DataFrame(metrics.per_class(truth, predicted)).T.round(3).to_string())
+    print(found.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
+    low, high = found.intervals["balanced_accuracy"].values()
+    leaked = found.tables["leaks"].set_index("stratum")["images"]
     print(
-        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f}, accuracy {figures['accuracy']:.3f} "
-        f"on {len(table)} test images, protocol {figures['protocol']}"
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], accuracy "
+        f"{figures['accuracy']:.3f} on {leaked['all']} test images, protocol {figures['protocol']}; "
+        f"{leaked['with a sibling in train']} of them leak"
     )
     return figures
 

@@ -1,11 +1,9 @@
 """Explore: counts by class, age, sex and site, and a sheet of sample images."""
 
 from skinlesion import params, paths
-from skinlesion.data import explore, images, tables
+from skinlesion.data import explore, origin, sheet, tables
 from skinlesion.files import replace_folder
 from skinlesion.stage import run
-
-TITLES = {"sample": "Synthetic sample, drawn by code: not HAM10000"}
 
 
 def main() -> None:
@@ -14,8 +12,8 @@ def main() -> None:
     with replace_folder(paths.EXPLORE_PLOTS) as target:
         for name, table in explore.tables(metadata).items():
             tables.write(target / f"{name}.csv", table)
-        title = TITLES.get(settings.data.source, f"HAM10000 ({settings.data.source})")
-        images.sheet(explore.rows_of_images(metadata, paths.MERGED_IMAGES), target / "samples.png", title)
+        rows = explore.rows_of_images(metadata, paths.MERGED_IMAGES)
+        sheet.write(rows, target / "samples.png", origin.title(settings.data.source))
     print(f"explore: {len(metadata)} images described in {paths.EXPLORE_PLOTS}")
 
 

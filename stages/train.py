@@ -7,8 +7,10 @@ from skinlesion.data import dataset, tables
 from skinlesion.files import write_json
 from skinlesion.model import bundle
 from skinlesion.model.build import build
+from skinlesion.predict import probabilities
 from skinlesion.stage import run
-from skinlesion.training import determinism, devices
+from skinlesion.training import determinism, devices, options
+from skinlesion.training.calibrate import calibrate
 from skinlesion.training.fit import fit
 
 
@@ -31,7 +33,10 @@ def main() -> dict:
     # Saved in float32, it predicts the same on every machine.
     final = build(*rows, weights=None, attention=attention)
     final.set_weights(model.get_weights())
-    bundle.save(final, paths.MODEL)
+    validated = probabilities(final, validation[0], settings.train.batch_size)
+    class_weight = options.CLASS_WEIGHTS[settings.train.class_weights](train[1])
+    calibration = calibrate(table, validation[1], validated, class_weight)
+    bundle.save(final, calibration, paths.MODEL)
     tables.write(paths.HISTORY, history, float_format="%.6g")
     best = history.iloc[best_epoch - 1]
     metrics = {
@@ -46,7 +51,8 @@ def main() -> dict:
         "precision": precision,
     }
     write_json(paths.TRAIN_METRICS, metrics)
-    print(f"train: best epoch {best_epoch} of {len(history)}, validation {metrics['validation']}")
+    said = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
+    print(f"train: best epoch {best_epoch} of {len(history)}: {said}; temperature {calibration.temperature:.2f}")
     return metrics
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from skinlesion.classes import CODES
 
 ROOT = Path(__file__).parents[1]
-STAGES = ["download", "merge", "explore", "balance", "split", "train", "evaluate"]
+STAGES = ["download", "merge", "explore", "balance", "split", "train", "evaluate", "explain", "report"]
 
 
 def run(folder: Path, *command: str, expect: int = 0) -> str:
@@ -89,7 +89,8 @@ def test_the_chain_leaves_metrics_plots_and_no_litter(project):
     assert metrics["split"]["leaked_images"] == {"validation": 0, "test": 0}
     assert metrics["train"]["epochs"] == 1
     assert 0 <= metrics["test"]["balanced_accuracy"] <= 1
-    assert len(pd.read_csv(project / "data" / "predictions.csv")) == metrics["split"]["images"]["test"]
+    sizes = pd.read_csv(project / "data" / "predictions.csv")["split"].value_counts().to_dict()
+    assert sizes == {split: metrics["split"]["images"][split] for split in ("validation", "test")}
     assert not list(project.rglob(".partial-*"))
 
 
@@ -99,12 +100,20 @@ def test_a_second_run_has_nothing_to_do(project):
 
 def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(project):
     try:
-        assert ran(dvc(project, "exp", "run", "-S", "model.backbone=resnet50")) == ["train", "evaluate"]
+        assert ran(dvc(project, "exp", "run", "-S", "model.backbone=resnet50")) == STAGES[5:]
         assert re.search(r"metrics/train.json\s+parameters\s+11189703\s+23602055", dvc(project, "metrics", "diff"))
         assert re.search(r"model.backbone\s+resnet18\s+resnet50", dvc(project, "params", "diff"))
         dvc(project, "plots", "diff", "HEAD", "-o", "plots_page")
         page = (project / "plots_page" / "index.html").read_text()
-        for plot in ("Confusion, images", "ROC by class", "Precision, recall and F1 by class", "Loss", "Site by class"):
+        for plot in (
+            "Confusion, images",
+            "ROC by class",
+            "Measures by class",
+            "Reliability",
+            "Decision curve",
+            "Loss",
+            "Site by class",
+        ):
             assert plot in page
         rows = dvc(project, "exp", "show", "--csv")
         assert "resnet50" in rows

@@ -101,9 +101,13 @@ def test_each_stage_is_described_and_runs_the_file_of_its_name(stage):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_metrics_and_plots_live_in_git_and_outs_in_the_cache(stage):
-    assert all(options.get("cache") is False for options in entries(stage, "metrics", "plots").values())
+def test_metrics_and_tables_live_in_git_and_outs_and_pictures_in_the_cache(stage):
+    small = entries(stage, "metrics", "plots")
+    pictures = {path for path in small if path.endswith(".png")}
+    assert all((options.get("cache") is False) == (path not in pictures) for path, options in small.items())
     assert not any(entries(stage, "outs").values())  # an option there would switch the run-cache off
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert "/plots/**/*.png" in ignored, "pictures show the data, which is not ours to publish"
 
 
 def test_outputs_are_the_paths_of_the_library():

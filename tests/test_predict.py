@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from skinlesion.predict import probabilities
+from skinlesion.predict import VIEWS, probabilities, seen
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3), dtype=np.uint8)
 
@@ -45,6 +45,23 @@ def test_images_are_left_as_they_are(model):
     before = IMAGES.copy()
     probabilities(model, IMAGES, 4)
     np.testing.assert_array_equal(before, IMAGES)
+
+
+def test_eight_views_are_all_turns_and_mirrors_and_their_mean_counts():
+    one = np.arange(9).reshape(1, 3, 3, 1)
+    views = {seen(one, *view).tobytes() for view in VIEWS[8]}
+    assert len(views) == 8
+    assert seen(one, *VIEWS[1][0]).tobytes() == one.tobytes()
+    corners = [sorted(np.frombuffer(view, one.dtype).reshape(3, 3)[::2, ::2].ravel()) for view in views]
+    assert corners == [[0, 2, 6, 8]] * 8, "a view moves pixels, and neighbours stay neighbours"
+
+
+def test_averaged_over_the_views_turned_and_mirrored_images_predict_the_same(model):
+    expected = np.mean([probabilities(model, seen(IMAGES, *view), 4) for view in VIEWS[8]], axis=0)
+    np.testing.assert_allclose(probabilities(model, IMAGES, 4, tta=8), expected, atol=1e-6)
+    turned = probabilities(model, seen(IMAGES, 3, True), 4, tta=8)
+    np.testing.assert_allclose(turned, expected, atol=1e-6)
+    assert abs(probabilities(model, IMAGES, 4) - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize(("doing", "shown"), [(None, False), ("predicting", True)])

@@ -256,7 +256,7 @@ def finished(
 
 
 def test_the_table_takes_the_newest_of_a_name_and_shows_intervals(folder, monkeypatch):
-    intervals = {"accuracy": {"low": 0.55, "high": 0.65}, "f1_macro": [0.2, 0.4]}
+    intervals = {"accuracy": {"low": 0.55, "high": 0.65}, "f1_macro": {"low": 0.2, "high": 0.4}}
     there = [
         finished("study-resnet50_conv_head-image", "2026-02-01", 0.6, **{"metrics/intervals.json": intervals}),
         finished("study-resnet50_conv_head-image", "2026-01-01", 0.1),

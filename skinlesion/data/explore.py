@@ -8,6 +8,7 @@ import pandas as pd
 
 from skinlesion.classes import CODES, DIAGNOSES
 from skinlesion.data import images
+from skinlesion.data.sheet import Picture, Row
 
 AGES = [0, 20, 30, 40, 50, 60, 70, 80, 200]
 SHOWN = 8  # images per class on the sheet
@@ -26,13 +27,13 @@ def tables(metadata: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return found
 
 
-def rows_of_images(metadata: pd.DataFrame, folder: Path) -> list[tuple[str, list[np.ndarray]]]:
-    """For the sheet: each class's name and the pictures of a few of its lesions, spread over the table."""
+def rows_of_images(metadata: pd.DataFrame, folder: Path) -> list[Row]:
+    """For the sheet: of each class, the pictures of a few of its lesions, spread over the table."""
     rows = []
     for diagnosis in DIAGNOSES:
         lesions = metadata[metadata["dx"] == diagnosis.code].drop_duplicates("group")
         chosen = lesions.iloc[np.linspace(0, len(lesions) - 1, min(SHOWN, len(lesions))).astype(int)]
-        pictures = [images.read(folder / f"{image_id}.png") for image_id in chosen["image_id"]]
+        pictures = [Picture(images.read(folder / f"{image_id}.png")) for image_id in chosen["image_id"]]
         if pictures:
-            rows.append((f"{diagnosis.code}\n{len(lesions)} lesions", pictures))
+            rows.append(Row(f"{diagnosis.code}\n{len(lesions)} lesions", pictures))
     return rows

@@ -8,7 +8,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError
-from skinlesion.files import replace_file
 
 cv2.setNumThreads(1)  # the images are spread over the cores, not the parts of one
 
@@ -60,21 +59,3 @@ def load(files: list[str], doing: str) -> np.ndarray:
 
     over_cores(fill, range(len(files)), doing)
     return images
-
-
-def sheet(rows: list[tuple[str, list[np.ndarray]]], path: Path, title: str) -> None:
-    """Write rows of pictures, each row with its name, as one PNG."""
-    from matplotlib.figure import Figure  # here: only pictures for people need it
-
-    columns = max(len(images) for _, images in rows)
-    figure = Figure(figsize=(1.3 * columns + 1.2, 1.3 * len(rows) + 0.6), dpi=100, layout="constrained")
-    figure.suptitle(title)
-    for row, axes in zip(rows, figure.subplots(len(rows), columns, squeeze=False), strict=True):
-        name, images = row
-        for axis in axes:
-            axis.axis("off")
-        for axis, image in zip(axes, images, strict=False):
-            axis.imshow(image)
-        axes[0].text(-0.1, 0.5, name, transform=axes[0].transAxes, ha="right", va="center")
-    with replace_file(path) as partial:
-        figure.savefig(partial, metadata={"Software": None})

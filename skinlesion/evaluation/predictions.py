@@ -1,21 +1,58 @@
-"""predictions.csv: what a model said of every test image, all that evaluation needs."""
+"""predictions.csv: what a model said of every image of validation and test, all that evaluation needs."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
+from skinlesion.data.split import leaks
+
+ABOUT = ["age", "sex", "localization", "dx_type"]  # of the metadata: what the subgroups are made from
+COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
+VARIANTS = {"raw": "", "calibrated": "calibrated_", "natural": "natural_"}  # -> prefix of its seven columns
 
 
-def table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Join the rows of the test split with their probabilities (N, 7), rounded to 6 digits."""
-    written = probabilities.round(6)
-    columns = pd.DataFrame(written, columns=list(CODES))
-    predicted = np.array(CODES)[written.argmax(axis=1)]
-    return pd.concat([rows[["image_id", "group", "dx"]].assign(predicted=predicted), columns], axis=1)
+@dataclass(frozen=True)
+class Predictions:
+    """One split: rows (the columns above), labels (N,) as numbers of CODES, and (N, 7) probabilities by variant.
+
+    raw is what the model says, calibrated has the temperature applied, natural also the natural class frequencies.
+    """
+
+    rows: pd.DataFrame
+    labels: np.ndarray
+    probabilities: dict[str, np.ndarray]
 
 
-def arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N,) and probabilities (N, 7) of a predictions table; rows are made to sum to 1 again."""
-    probabilities = predictions[list(CODES)].to_numpy()
-    labels = predictions["dx"].map(CODES.index).to_numpy()
-    return labels, probabilities / probabilities.sum(axis=1, keepdims=True)
+def table(
+    split: str, raw: np.ndarray, calibration: Calibration, splits: pd.DataFrame, metadata: pd.DataFrame
+) -> pd.DataFrame:
+    """A row for each image of `split`, in the order of data/splits.csv, probabilities rounded to 6 digits.
+
+    Args:
+        raw: (N, 7).
+        splits, metadata: data/splits.csv and data/merged/metadata.csv, whole.
+    """
+    rows = splits[splits["split"] == split]
+    originals = splits.loc[~splits["augmented"], "group"].value_counts()
+    rows = rows.assign(leaked=leaks(splits, split), lesion_images=rows["group"].map(originals))
+    rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
+    rows["predicted"] = np.array(CODES)[raw.round(6).argmax(axis=1)]
+    by_variant = {"raw": raw, "calibrated": calibration.scaled(raw), "natural": calibration.corrected(raw)}
+    columns = [
+        pd.DataFrame(by_variant[variant].round(6), columns=[f"{prefix}{code}" for code in CODES])
+        for variant, prefix in VARIANTS.items()
+    ]
+    return pd.concat([rows[COLUMNS].reset_index(drop=True), *columns], axis=1)
+
+
+def of(table: pd.DataFrame, split: str) -> Predictions:
+    """One split of a predictions table; each row of probabilities is made to sum to 1 again."""
+    rows = table[table["split"] == split].reset_index(drop=True)
+    probabilities = {}
+    for variant, prefix in VARIANTS.items():
+        values = rows[[f"{prefix}{code}" for code in CODES]].to_numpy()
+        probabilities[variant] = values / values.sum(axis=1, keepdims=True)
+    return Predictions(rows[COLUMNS], rows["dx"].map(CODES.index).to_numpy(), probabilities)

@@ -1,26 +1,43 @@
-"""The model file: written so that equal models are equal bytes, read in Keras' safe mode only."""
+"""The model file: written so that equal models are equal bytes, read in Keras' safe mode only.
+
+It is a .keras file that any Keras opens, with one member more: how to calibrate the probabilities.
+"""
 
 import json
 import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from skinlesion.backend import keras, quiet
+from skinlesion.calibration import Calibration
+from skinlesion.classes import CODES
 from skinlesion.errors import UserError
 from skinlesion.files import replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+OURS = "skinlesion.json"  # our member; Keras reads its own by name and leaves it alone
 
 
-def save(model: keras.Model, path: Path) -> None:
+@dataclass(frozen=True)
+class Bundle:
+    """A classifier, RGB 0-255 (N, S, S, 3) to probabilities (N, 7), and how to calibrate what it says."""
+
+    model: keras.Model
+    calibration: Calibration
+
+
+def save(model: keras.Model, calibration: Calibration, path: Path) -> None:
     """Write `model` as a .keras file without dates: the same weights give the same bytes."""
     with replace_file(path) as partial:
         dated = partial.with_name(f"dated-{path.name}")
         try:
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
-                for name in sorted(source.namelist()):
-                    target.writestr(zipfile.ZipInfo(name, NO_DATE), timeless(name, source.read(name)))
+                contents = {name: timeless(name, source.read(name)) for name in source.namelist()}
+                contents[OURS] = json.dumps({"classes": CODES, "calibration": calibration.to_json()}).encode()
+                for name, content in sorted(contents.items()):
+                    target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         finally:
             dated.unlink(missing_ok=True)
 
@@ -40,11 +57,11 @@ def timeless(name: str, content: bytes) -> bytes:
     return content
 
 
-def load(path: Path) -> keras.Model:
+def load(path: Path) -> Bundle:
     """Read a model that `save` wrote.
 
     Raises:
-        UserError: the file is missing, or no .keras file that can be read safely.
+        UserError: the file is missing, no .keras file that can be read safely, or not one of this pipeline.
     """
     import keras_hub  # noqa: F401  registers its layers
 
@@ -52,7 +69,25 @@ def load(path: Path) -> keras.Model:
         raise UserError(f"{path} is missing: train a model first (dvc repro train)")
     try:
         with quiet():
-            return keras.models.load_model(path, safe_mode=True, compile=False)
+            model = keras.models.load_model(path, safe_mode=True, compile=False)
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} is no .keras model that can be loaded safely: {reason}") from None
+    return Bundle(model, read_calibration(path))
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Our member of a model file.
+
+    Raises:
+        UserError: it is not there, or for other classes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            content = json.loads(archive.read(OURS))
+        if tuple(content["classes"]) == CODES:
+            return Calibration.from_json(content["calibration"])
+        reason = f"its classes are {', '.join(map(str, content['classes']))}"
+    except (KeyError, ValueError, TypeError) as error:
+        reason = str(error)
+    raise UserError(f"{path} is a Keras model, but none that this pipeline trained for {', '.join(CODES)}: {reason}")

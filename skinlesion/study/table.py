@@ -13,7 +13,6 @@ from skinlesion.study.plan import PROTOCOLS, name
 CSV, TABLE = Path("plots/study.csv"), Path("plots/study.md")
 MEASURES = ("accuracy", "balanced_accuracy", "f1_macro")  # of each cell, in this order
 FURTHER = {"f1_weighted": "weighted F1", "roc_auc_macro": "macro AUC"}  # published by some
-INTERVALS = "metrics/intervals.json"
 SAMPLE = "synthetic sample"
 UNKNOWN = "-"
 HEAD = """# Published systems: as published, reproduced, and honest
@@ -56,13 +55,13 @@ def row(preset: str, protocol: str, one: experiments.Experiment) -> dict[str, ob
     """One experiment as a row of plots/study.csv."""
     published = presets.load(preset).published
     test = one.metrics.get(paths.TEST_METRICS.as_posix(), {})
-    intervals = one.metrics.get(INTERVALS, {})
+    intervals = one.metrics.get(paths.INTERVALS_METRICS.as_posix(), {})
     measures = (*MEASURES, *FURTHER)
     found = {"preset": preset, "protocol": protocol}
     found |= {f"published_{measure}": published.get(measure) for measure in measures}
     found |= {measure: test.get(measure) for measure in measures}
     for measure in MEASURES:
-        found[f"{measure}_low"], found[f"{measure}_high"] = bounds(intervals.get(measure))
+        found |= {f"{measure}_{end}": intervals.get(measure, {}).get(end) for end in ("low", "high")}
     source = one.params["data"]["source"]
     return found | {
         "data": SAMPLE if source == "sample" else source,
@@ -70,13 +69,6 @@ def row(preset: str, protocol: str, one: experiments.Experiment) -> dict[str, ob
         "weights": one.params["model"]["weights"] or "random",
         "epochs": one.metrics.get(paths.TRAIN_METRICS.as_posix(), {}).get("epochs"),
     }
-
-
-def bounds(interval: object) -> tuple[float | None, float | None]:
-    """An interval of metrics/intervals.json, as {low, high} or as a pair; (None, None) where there is none."""
-    if isinstance(interval, dict):
-        return interval.get("low"), interval.get("high")
-    return tuple(interval) if interval else (None, None)
 
 
 def markdown(table: pd.DataFrame) -> str:

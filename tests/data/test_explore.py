@@ -9,7 +9,7 @@ import pytest
 
 from skinlesion import paths
 from skinlesion.classes import CODES
-from skinlesion.data import explore, images
+from skinlesion.data import explore, images, sheet
 from stages import explore as stage
 from stages import merge as merge_stage
 
@@ -68,7 +68,7 @@ def test_counts_are_those_counted_by_hand() -> None:
 def test_every_image_is_counted_once_where_values_are_blank_too(
     project: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "sheet", lambda *_: None)
+    monkeypatch.setattr(sheet, "write", lambda *_: None)
     table = pd.read_csv(paths.RAW_METADATA, dtype=str, keep_default_na=False)
     table.loc[3, ["age", "sex", "localization"]] = ""
     table.to_csv(paths.RAW_METADATA, index=False)
@@ -85,9 +85,9 @@ def test_a_sheet_row_shows_different_lesions_spread_over_the_class(tmp_path: Pat
     for number, name in enumerate(names):
         images.write_png(tmp_path / f"{name}.png", noise(number, 8, 8))
     table = pd.DataFrame({"image_id": names, "group": [f"g{number // 2}" for number in range(40)], "dx": "mel"})
-    ((title, pictures),) = explore.rows_of_images(table, tmp_path)
-    assert title == "mel\n20 lesions"
-    shown = [next(i for i in range(40) if (noise(i, 8, 8) == picture).all()) for picture in pictures]
+    (row,) = explore.rows_of_images(table, tmp_path)
+    assert row.name == "mel\n20 lesions"
+    shown = [next(i for i in range(40) if (noise(i, 8, 8) == picture.image).all()) for picture in row.pictures]
     assert len(shown) == explore.SHOWN
     assert len({number // 2 for number in shown}) == explore.SHOWN
     assert shown[0] == 0
@@ -110,7 +110,7 @@ def test_the_stage_writes_the_tables_and_the_sheet(project: Callable, tree: Call
 
 def test_the_sheet_says_what_it_shows(project: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = []
-    monkeypatch.setattr(images, "sheet", lambda rows, path, title: titles.append(title))
+    monkeypatch.setattr(sheet, "write", lambda rows, path, title: titles.append(title))
     merge_stage.main()
     for source in ("sample", "kaggle"):
         project({"data.source": source})

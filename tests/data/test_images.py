@@ -186,12 +186,3 @@ def test_load_keeps_the_order_of_the_files(tmp_path: Path, noise: Noise) -> None
     loaded = images.load([files[number] for number in order], "reading")
     assert loaded.dtype == np.uint8
     np.testing.assert_array_equal(loaded, [noise(number, 8, 8) for number in order])
-
-
-def test_a_sheet_is_a_png_of_its_rows(tmp_path: Path, noise: Noise) -> None:
-    rows = [("one", [noise(0)]), ("three", [noise(1), noise(2), noise(3)])]
-    images.sheet(rows, tmp_path / "a" / "sheet.png", "Title")
-    images.sheet(rows, tmp_path / "a" / "again.png", "Title")
-    assert images.read(tmp_path / "a" / "sheet.png").std() > 10
-    assert (tmp_path / "a" / "sheet.png").read_bytes() == (tmp_path / "a" / "again.png").read_bytes()
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["again.png", "sheet.png"]

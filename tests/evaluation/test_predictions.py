@@ -6,61 +6,86 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
-from skinlesion.evaluation.predictions import arrays, table
+from skinlesion.evaluation import predictions
 
 LABELS = np.array([3, 0, 6, 5, 1, 2, 4, 5])
-PROBABILITIES = np.random.default_rng(0).dirichlet(np.full(7, 0.3), 8)
+RAW = np.random.default_rng(0).dirichlet(np.full(7, 0.3), 8)
+CALIBRATION = Calibration(2.0, np.full(7, 1 / 7), np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.1]))
+METADATA = pd.DataFrame(
+    {
+        "image_id": ["a", "b", "c", "d", "e", "f"],
+        "age": [30.0, np.nan, 50.0, 60.0, 70.0, 80.0],
+        "sex": ["male", "female", "unknown", "male", "female", "male"],
+        "localization": "back",
+        "dx_type": "histo",
+        "lesion_id": "not needed",
+    }
+)
 
 
 @pytest.fixture
-def rows() -> pd.DataFrame:
-    """Of data/splits.csv: with columns that the predictions have no use for."""
-    return pd.DataFrame(
-        {
-            "path": [f"{index}.png" for index in range(8)],
-            "image_id": [f"ISIC_{index}" for index in range(8)],
-            "group": [f"HAM_{index // 2}" for index in range(8)],
-            "dx": [CODES[label] for label in LABELS],
-            "split": "test",
-        }
-    )
+def splits() -> pd.DataFrame:
+    """Lesion 1: a and b, and a copy of a; lesion 2: c and d; e and f alone."""
+    rows = [
+        ("a", "1", "mel", False, "test"),
+        ("b", "1", "mel", False, "train"),
+        ("a", "1", "mel", True, "validation"),
+        ("c", "2", "nv", False, "test"),
+        ("d", "2", "nv", False, "unused"),
+        ("e", "3", "bcc", False, "test"),
+        ("f", "4", "nv", False, "train"),
+    ]
+    table = pd.DataFrame(rows, columns=["image_id", "group", "dx", "augmented", "split"])
+    return table.assign(path=[f"{number}.png" for number in range(7)], operations="", balanced=True)
 
 
 def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+    return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype={"group": str})
 
 
-def test_columns(rows):
-    found = table(rows, PROBABILITIES)
-    assert found.columns.tolist() == ["image_id", "group", "dx", "predicted", *CODES]
-    pd.testing.assert_frame_equal(found[["image_id", "group", "dx"]], rows[["image_id", "group", "dx"]])
+def test_rows_are_those_of_the_split_with_what_is_known_of_them(splits):
+    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
+    assert found["path"].tolist() == ["0.png", "3.png", "5.png"]
+    assert found["leaked"].tolist() == [True, False, False], "an unused sibling gives nothing away"
+    assert found["lesion_images"].tolist() == [2, 2, 1], "copies are no further views"
+    assert found["age"].tolist() == [30, 50, 70]
+    assert found["sex"].tolist() == ["male", "unknown", "female"]
+    copy = predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA)
+    assert copy[["path", "augmented", "leaked", "age"]].to_numpy().tolist() == [["2.png", True, True, 30]]
 
 
-def test_predicted_is_the_likeliest_class(rows):
-    found = table(rows, PROBABILITIES)
-    for row, chances in zip(found.itertuples(), PROBABILITIES, strict=True):
-        assert chances[CODES.index(row.predicted)] == max(chances)
+def test_predicted_is_the_likeliest_class(splits):
+    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
+    assert found["predicted"].tolist() == [CODES[number] for number in RAW[:3].argmax(axis=1)]
 
 
-def test_labels_and_probabilities_return_from_the_file(rows):
-    labels, probabilities = arrays(through_a_file(table(rows, PROBABILITIES)))
-    np.testing.assert_array_equal(labels, LABELS)
-    np.testing.assert_allclose(probabilities, PROBABILITIES, atol=2e-6)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
+def test_the_variants_return_from_the_file(splits):
+    table = through_a_file(predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA))
+    one = predictions.of(table[table.columns[::-1]], "test")
+    assert one.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
+    expected = {"raw": RAW[:3], "calibrated": CALIBRATION.scaled(RAW[:3]), "natural": CALIBRATION.corrected(RAW[:3])}
+    assert one.probabilities.keys() == expected.keys()
+    for variant, values in expected.items():
+        np.testing.assert_allclose(one.probabilities[variant], values, atol=2e-6)
+        np.testing.assert_allclose(one.probabilities[variant].sum(axis=1), 1, atol=1e-12)
 
 
-def test_the_order_of_columns_in_the_file_does_not_matter(rows):
-    found = through_a_file(table(rows, PROBABILITIES))
-    labels, probabilities = arrays(found[found.columns[::-1]])
-    np.testing.assert_array_equal(labels, LABELS)
-    np.testing.assert_allclose(probabilities, PROBABILITIES, atol=2e-6)
+def test_each_split_is_found_in_the_one_file(splits):
+    parts = [
+        predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA),
+        predictions.table("test", RAW[1:4], CALIBRATION, splits, METADATA),
+    ]
+    table = through_a_file(pd.concat(parts, ignore_index=True))
+    assert len(predictions.of(table, "validation").labels) == 1
+    np.testing.assert_allclose(predictions.of(table, "test").probabilities["raw"], RAW[1:4], atol=2e-6)
 
 
-def test_predicted_agrees_with_the_probabilities_in_the_file(rows):
+def test_predicted_agrees_with_the_probabilities_in_the_file(splits):
     """Also where two classes differ by less than the file holds: whoever counts either finds one accuracy."""
-    near = np.full((8, 7), 0.04)
+    near = np.full((3, 7), 0.04)
     near[:, 0], near[:, 1] = 0.3999996, 0.4000004
-    found = through_a_file(table(rows, near))
-    _, probabilities = arrays(found)
-    assert found["predicted"].tolist() == [CODES[index] for index in probabilities.argmax(axis=1)]
+    found = through_a_file(predictions.table("test", near, CALIBRATION, splits, METADATA))
+    best = predictions.of(found, "test").probabilities["raw"].argmax(axis=1)
+    assert found["predicted"].tolist() == [CODES[number] for number in best]

@@ -10,24 +10,27 @@ import numpy as np
 import pytest
 
 from skinlesion import params
+from skinlesion.calibration import Calibration
+from skinlesion.classes import CODES
 from skinlesion.errors import UserError
 from skinlesion.model import bundle
 
+CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.arange(1, 8) / 28)
 ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
 
 
 @pytest.fixture(scope="session")
 def saved(classifier, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bundle") / "model.keras"
-    bundle.save(classifier("resnet18"), path)
+    bundle.save(classifier("resnet18"), CALIBRATION, path)
     return path
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
     model, size = classifier(name), ROWS[name].smallest
-    bundle.save(model, tmp_path / "models" / "model.keras")
-    loaded = bundle.load(tmp_path / "models" / "model.keras")
+    bundle.save(model, CALIBRATION, tmp_path / "models" / "model.keras")
+    loaded = bundle.load(tmp_path / "models" / "model.keras").model
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     np.testing.assert_array_equal(model(images), loaded(images))
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
@@ -36,8 +39,42 @@ def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
         assert isinstance(loaded.get_layer(part), keras.Model)
 
 
+def test_the_calibration_travels_in_the_file(saved):
+    loaded = bundle.load(saved).calibration
+    assert loaded.temperature == CALIBRATION.temperature
+    np.testing.assert_allclose(loaded.trained, CALIBRATION.trained)
+    np.testing.assert_allclose(loaded.natural, CALIBRATION.natural)
+
+
+def with_member(saved: Path, path: Path, content: str | None) -> Path:
+    """A copy of the model file, our member of it replaced, or left out."""
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            if name != bundle.OURS:
+                target.writestr(name, source.read(name))
+        if content is not None:
+            target.writestr(bundle.OURS, content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "There is no item named 'skinlesion.json'"),
+        ("{ not JSON", "Expecting property name"),
+        (json.dumps({"classes": ["cat", "dog"], "calibration": {}}), "its classes are cat, dog"),
+        (json.dumps({"classes": CODES, "calibration": {"temperature": 1}}), "trained"),
+    ],
+    ids=["absent", "damaged", "other classes", "incomplete"],
+)
+def test_a_model_of_another_pipeline_is_refused(content, words, saved, tmp_path):
+    path = with_member(saved, tmp_path / "foreign.keras", content)
+    with pytest.raises(UserError, match=f"none that this pipeline trained for akiec, .*{words}"):
+        bundle.load(path)
+
+
 def test_equal_models_are_equal_bytes(saved, classifier, tmp_path):
-    bundle.save(classifier("resnet18"), tmp_path / "again.keras")
+    bundle.save(classifier("resnet18"), CALIBRATION, tmp_path / "again.keras")
     assert (tmp_path / "again.keras").read_bytes() == saved.read_bytes()
 
 
@@ -45,7 +82,7 @@ def test_other_weights_are_other_bytes(saved, classifier, tmp_path):
     kernel = classifier("resnet18").get_layer("head").weights[0]
     value = kernel.numpy()
     kernel.assign(value + 1e-3)
-    bundle.save(classifier("resnet18"), tmp_path / "other.keras")
+    bundle.save(classifier("resnet18"), CALIBRATION, tmp_path / "other.keras")
     kernel.assign(value)
     assert (tmp_path / "other.keras").read_bytes() != saved.read_bytes()
 
@@ -82,7 +119,7 @@ def test_a_save_that_fails_leaves_the_earlier_file(classifier, tmp_path, monkeyp
 
     monkeypatch.setattr(keras.Model, "save", run_out_of_disk)
     with pytest.raises(OSError, match="No space"):
-        bundle.save(classifier("resnet18"), path)
+        bundle.save(classifier("resnet18"), CALIBRATION, path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("model.keras", "the earlier model")]
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from skinlesion import params, rows
 from skinlesion.backend import keras
+from skinlesion.calibration import Calibration
 from skinlesion.errors import UserError
 from skinlesion.model import backbones, bundle, freeze, heads, preprocessing
 from skinlesion.model.attention import ATTENTIONS
 from skinlesion.model.build import build
 
 SETTINGS = params.load()
+CALIBRATION = Calibration(1.0, np.full(7, 1 / 7), np.full(7, 1 / 7))
 CODES = 7
 # backbone -> parameters without classifier, feature map at the smallest size, and the library's own preprocessing.
 # Counts: torchvision's ResNet18 (11,176,512 and 9,600 moving statistics), Keras' own models less their classifier, and
@@ -52,8 +54,8 @@ def changed_by_a_step(model: keras.Model, row: rows.Backbone, configuration: str
 def check_saves_and_loads_equal(model: keras.Model, row: rows.Backbone, folder: Path) -> None:
     images = pixels(row.smallest)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
-    bundle.save(model, folder / "model.keras")
-    loaded = bundle.load(folder / "model.keras")
+    bundle.save(model, CALIBRATION, folder / "model.keras")
+    loaded = bundle.load(folder / "model.keras").model
     np.testing.assert_array_equal(loaded(images, training=False), expected)
     for old, new in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(old, new, err_msg=old.path)
@@ -108,8 +110,8 @@ def test_every_head_and_attention_gives_probabilities_and_saves_and_loads_equal(
     assert probabilities.shape == (2, CODES)
     assert probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    bundle.save(part, tmp_path / "head.keras")
-    np.testing.assert_array_equal(bundle.load(tmp_path / "head.keras")(features), probabilities)
+    bundle.save(part, CALIBRATION, tmp_path / "head.keras")
+    np.testing.assert_array_equal(bundle.load(tmp_path / "head.keras").model(features), probabilities)
 
 
 def test_in_b_nothing_of_the_backbone_changes(built):

@@ -1,0 +1,27 @@
+"""A heat map laid over its image."""
+
+import cv2
+import matplotlib
+import numpy as np
+
+COLOURS = (
+    (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+)  # unlike skin: to yellow
+STRONGEST = 0.65  # share of the colour where the heat is 1; where it is 0 the image stays as it is
+
+
+def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Colour an image where its heat map is warm.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        heat: 0 to 1, (h, w) of any size, each value standing for its part of the image.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
+    height, width = image.shape[:2]
+    smooth = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    colour = COLOURS[(smooth * 255).round().astype(int)]
+    share = STRONGEST * smooth[:, :, None]
+    return (image * (1 - share) + colour * share).round().astype(np.uint8)

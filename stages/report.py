@@ -1,0 +1,36 @@
+"""Report: one page for the person who ran the chain, and the model card."""
+
+from pathlib import Path
+
+from skinlesion import params, paths
+from skinlesion.files import replace_file
+from skinlesion.report import card, inputs, page, provenance
+from skinlesion.stage import run
+
+
+def main() -> None:
+    settings = params.load()
+    model = settings.model
+    used = {
+        "seed": settings.seed,
+        "data": settings.data,
+        "images": settings.images,
+        "balance": settings.balance,
+        "split": settings.split,
+        "model": model,
+        "train": settings.train,
+        "evaluate": settings.evaluate,
+        "backbones": {model.backbone: settings.backbone},
+        "heads": {model.head: settings.head},
+        "configurations": {model.configuration: settings.phases},
+    }
+    found = inputs.read(used, provenance.of(Path()))
+    for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
+        with replace_file(path) as partial:
+            partial.write_text(render(found), encoding="utf-8", newline="\n")
+    size = paths.REPORT.stat().st_size / 1e6
+    print(f"report: {paths.REPORT} ({size:.1f} MB) is to be opened in a browser; the model card is {paths.MODEL_CARD}")
+
+
+if __name__ == "__main__":
+    run(main, "report")

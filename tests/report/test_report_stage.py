@@ -1,0 +1,86 @@
+"""The stage: the same bytes in every folder and process, and a clear word where an input is missing."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from skinlesion import params, paths
+from skinlesion.errors import UserError
+from skinlesion.report import inputs as report_inputs
+from skinlesion.report.inputs import Inputs
+from stages import report
+
+ROOT = Path(__file__).parents[2]
+
+
+def lay_out(inputs: Inputs, folder: Path) -> None:
+    """Write what the stages before leave: metrics, tables and pictures."""
+    for name, path in report_inputs.METRICS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(inputs.metrics[name]))
+    for name, path in report_inputs.TABLES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        inputs.tables[name].to_csv(folder / path, index=False)
+    for name, path in report_inputs.PICTURES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(inputs.pictures[name], folder / path)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+
+
+def made(folder: Path) -> tuple[bytes, bytes]:
+    return (folder / paths.REPORT).read_bytes(), (folder / paths.MODEL_CARD).read_bytes()
+
+
+def test_two_folders_and_two_processes_give_the_same_bytes(
+    on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "another" / "place"
+    for folder in (here, there):
+        lay_out(on_sample, folder)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.chdir(here)
+    report.main()
+    subprocess.run(
+        [sys.executable, "-m", "stages.report"],
+        cwd=there,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
+        check=True,
+    )
+    assert made(here) == made(there)
+    page, _ = made(here)
+    assert len(page) < 8e6
+    assert str(tmp_path).encode() not in page
+
+
+def test_the_stage_hands_over_every_section_and_the_rows_in_use(
+    on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay_out(on_sample, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    seen: list[Inputs] = []
+    monkeypatch.setattr(report.page, "render", lambda inputs: seen.append(inputs) or "")
+    report.main()
+    document = yaml.safe_load((ROOT / "params.yaml").read_text())
+    used = seen[0].params
+    assert list(used) == list(params.Params.model_fields)
+    for name, value in used.items():
+        if name in ("backbones", "heads", "configurations"):
+            (row,) = value
+            assert value[row] == document[name][row] == document[name][document["model"][name.removesuffix("s")]]
+        else:
+            assert value == document[name]
+
+
+def test_a_missing_input_is_named(on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay_out(on_sample, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plots/explain/gradcam.png").unlink()
+    with pytest.raises(UserError, match=r"1 of \d+ files is missing: plots/explain/gradcam\.png"):
+        report.main()
+    assert not paths.REPORT.exists()
