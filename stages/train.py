@@ -36,7 +36,7 @@ def main() -> dict:
     validated = probabilities(final, validation[0], settings.train.batch_size)
     class_weight = options.CLASS_WEIGHTS[settings.train.class_weights](train[1])
     calibration = calibrate(table, validation[1], validated, class_weight)
-    bundle.save(final, calibration, paths.MODEL)
+    bundle.save(final, calibration, settings.images.fit, paths.MODEL)
     tables.write(paths.HISTORY, history, float_format="%.6g")
     best = history.iloc[best_epoch - 1]
     metrics = {

@@ -10,7 +10,7 @@ from skinlesion.evaluation.clinical import MELANOMA
 from skinlesion.evaluation.intervals import Bootstrap, interval, overall
 from skinlesion.evaluation.predictions import Predictions
 
-FEWEST = 10  # lesions; below, a figure says more about chance than about the subgroup
+FEWEST = 10  # lesions, or melanomas for their sensitivity; below, a figure says more about chance than about people
 AGES = {"under 30": (0, 30), "30 to 49": (30, 50), "50 to 69": (50, 70), "70 and over": (70, 200)}
 
 
@@ -43,7 +43,8 @@ def table(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
 
     Returns:
         subgroup, value, lesions, images; balanced_accuracy (where two classes are present) and melanoma_sensitivity
-        (where there is a melanoma), each with _low and _high; note says "too few" below 10 lesions, without figures.
+        (where 10 lesions are melanomas), each with _low and _high; note says "too few" below 10 lesions, without
+        figures.
     """
     found = []
     for subgroup, values_of in SUBGROUPS.items():
@@ -80,7 +81,7 @@ def measured(test: Predictions, rows: np.ndarray, draws: Bootstrap) -> dict[str,
     else:
         figures += [np.nan] * 3
     melanoma = labels == MELANOMA
-    if melanoma.any():
+    if test.rows.loc[rows, "group"][melanoma].nunique() >= FEWEST:
         found = predicted[melanoma] == MELANOMA
         figures += [found.mean(), *interval(inside.of(melanoma).mean(found))]
     else:

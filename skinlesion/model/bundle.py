@@ -1,6 +1,7 @@
 """The model file: written so that equal models are equal bytes, read in Keras' safe mode only.
 
-It is a .keras file that any Keras opens, with one member more: how to calibrate the probabilities.
+It is a .keras file that any Keras opens, with one member more: how to calibrate the probabilities, and how images of
+other shapes become the squares that it was trained on.
 """
 
 import json
@@ -21,13 +22,17 @@ OURS = "skinlesion.json"  # our member; Keras reads its own by name and leaves i
 
 @dataclass(frozen=True)
 class Bundle:
-    """A classifier, RGB 0-255 (N, S, S, 3) to probabilities (N, 7), and how to calibrate what it says."""
+    """A classifier, RGB 0-255 (N, S, S, 3) to probabilities (N, 7), and what its use needs to know.
+
+    `calibration` turns what it says into honest probabilities; `fit` (stretch or crop) makes squares of images.
+    """
 
     model: keras.Model
     calibration: Calibration
+    fit: str
 
 
-def save(model: keras.Model, calibration: Calibration, path: Path) -> None:
+def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> None:
     """Write `model` as a .keras file without dates: the same weights give the same bytes."""
     with replace_file(path) as partial:
         dated = partial.with_name(f"dated-{path.name}")
@@ -35,7 +40,9 @@ def save(model: keras.Model, calibration: Calibration, path: Path) -> None:
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
                 contents = {name: timeless(name, source.read(name)) for name in source.namelist()}
-                contents[OURS] = json.dumps({"classes": CODES, "calibration": calibration.to_json()}).encode()
+                contents[OURS] = json.dumps(
+                    {"classes": CODES, "calibration": calibration.to_json(), "fit": fit}
+                ).encode()
                 for name, content in sorted(contents.items()):
                     target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         finally:
@@ -73,11 +80,11 @@ def load(path: Path) -> Bundle:
     except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} is no .keras model that can be loaded safely: {reason}") from None
-    return Bundle(model, read_calibration(path))
+    return Bundle(model, *read_ours(path))
 
 
-def read_calibration(path: Path) -> Calibration:
-    """Our member of a model file.
+def read_ours(path: Path) -> tuple[Calibration, str]:
+    """Our member of a model file: calibration and fit.
 
     Raises:
         UserError: it is not there, or for other classes.
@@ -86,7 +93,7 @@ def read_calibration(path: Path) -> Calibration:
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read(OURS))
         if tuple(content["classes"]) == CODES:
-            return Calibration.from_json(content["calibration"])
+            return Calibration.from_json(content["calibration"]), content["fit"]
         reason = f"its classes are {', '.join(map(str, content['classes']))}"
     except (KeyError, ValueError, TypeError) as error:
         reason = str(error)

@@ -27,7 +27,7 @@ def evaluated(project: Callable) -> pd.DataFrame:
         stage.main()
     settings = params.load()
     model = build(settings.backbone, settings.head, 32, weights=None)
-    bundle.save(model, CALIBRATION, paths.MODEL)
+    bundle.save(model, CALIBRATION, "crop", paths.MODEL)
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     raw = probabilities(model, dataset.load(splits, "test")[1], 32)
     tables.write(paths.PREDICTIONS, predictions.table("test", raw, CALIBRATION, splits, metadata))

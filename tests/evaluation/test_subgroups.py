@@ -14,19 +14,19 @@ MEL, NV = CODES.index("mel"), CODES.index("nv")
 
 @pytest.fixture
 def test_split() -> Predictions:
-    """24 lesions: 12 of men, of which the first 4 are melanomas and 3 of those are found; 12 of others, all nevi."""
-    labels = np.array([MEL] * 4 + [NV] * 20)
+    """32 lesions: 20 of men, of which the first 10 are melanomas and 8 of those are found; 12 of others, all nevi."""
+    labels = np.array([MEL] * 10 + [NV] * 22)
     predicted = labels.copy()
-    predicted[0] = NV
-    predicted[4] = MEL
+    predicted[:2] = NV
+    predicted[10] = MEL
     rows = pd.DataFrame(
         {
-            "group": [f"g{number}" for number in range(24)],
-            "lesion_images": [1] * 14 + [2] * 10,
-            "age": [np.nan, 29.9, 30, 49, 50, 69, 70, 85] * 3,
-            "sex": ["male"] * 12 + ["female"] * 9 + [None] * 3,
+            "group": [f"g{number}" for number in range(32)],
+            "lesion_images": [1] * 20 + [2] * 12,
+            "age": [np.nan, 29.9, 30, 49, 50, 69, 70, 85] * 4,
+            "sex": ["male"] * 20 + ["female"] * 9 + [None] * 3,
             "localization": "back",
-            "dx_type": "histo",
+            "dx_type": ["histo"] * 9 + ["follow_up"] * 23,
         }
     )
     return Predictions(rows, labels, {"raw": np.eye(7)[predicted]})
@@ -39,8 +39,8 @@ def table(test_split) -> pd.DataFrame:
 
 
 def test_every_image_is_in_one_value_of_each_subgroup(table):
-    assert (table.groupby("subgroup")["images"].sum() == 24).all()
-    assert table.loc["views of the lesion", "images"].to_dict() == {"one image": 14, "several images": 10}
+    assert (table.groupby("subgroup")["images"].sum() == 32).all()
+    assert table.loc["views of the lesion", "images"].to_dict() == {"one image": 20, "several images": 12}
 
 
 def test_age_bands_begin_with_their_lower_bound(test_split):
@@ -50,7 +50,7 @@ def test_age_bands_begin_with_their_lower_bound(test_split):
 
 
 def test_values_are_sorted_and_ages_by_age(test_split):
-    rows = pd.concat([test_split.rows] * 2, ignore_index=True).assign(sex=["male", "female"] * 24)
+    rows = pd.concat([test_split.rows] * 2, ignore_index=True).assign(sex=["male", "female"] * 32)
     twice = Predictions(rows, np.tile(test_split.labels, 2), {"raw": np.tile(test_split.probabilities["raw"], (2, 1))})
     table = subgroups.table(twice, Bootstrap.over(rows["group"], 20, seed=0))
     values = table.groupby("subgroup")["value"].agg(list)
@@ -60,10 +60,10 @@ def test_values_are_sorted_and_ages_by_age(test_split):
 
 def test_figures_by_hand(table):
     men = table.loc[("sex", "male")]
-    assert men["balanced_accuracy"] == pytest.approx((3 / 4 + 7 / 8) / 2)
-    assert men["melanoma_sensitivity"] == pytest.approx(3 / 4)
+    assert men["balanced_accuracy"] == pytest.approx((8 / 10 + 9 / 10) / 2)
+    assert men["melanoma_sensitivity"] == pytest.approx(8 / 10)
     assert men["balanced_accuracy_low"] < men["balanced_accuracy"] < men["balanced_accuracy_high"]
-    assert men["melanoma_sensitivity_low"] < 3 / 4 < men["melanoma_sensitivity_high"]
+    assert men["melanoma_sensitivity_low"] < 8 / 10 < men["melanoma_sensitivity_high"]
 
 
 def test_intervals_are_those_of_a_plain_loop_over_the_images_of_the_subgroup(test_split):
@@ -72,7 +72,7 @@ def test_intervals_are_those_of_a_plain_loop_over_the_images_of_the_subgroup(tes
     predicted = test_split.probabilities["raw"].argmax(axis=1)
     expected = {"balanced_accuracy": [], "melanoma_sensitivity": []}
     for weights in draws.weights:
-        images = np.repeat(np.arange(24), weights.astype(int))
+        images = np.repeat(np.arange(32), weights.astype(int))
         images = images[men[images]]
         labels, right = test_split.labels[images], (predicted == test_split.labels)[images]
         by_label = [right[labels == label].mean() for label in np.unique(labels)]
@@ -84,12 +84,12 @@ def test_intervals_are_those_of_a_plain_loop_over_the_images_of_the_subgroup(tes
 
 
 def test_it_is_lesions_that_are_too_few_whatever_images_show_them(test_split):
-    paired = test_split.rows.assign(group=[f"g{number // 2}" for number in range(24)])
+    paired = test_split.rows.assign(group=[f"g{number // 3}" for number in range(32)])
     split = Predictions(paired, test_split.labels, test_split.probabilities)
     table = subgroups.table(split, Bootstrap.over(paired["group"], 20, seed=0)).set_index(["subgroup", "value"])
     men = table.loc[("sex", "male")]
-    assert (men["lesions"], men["images"], men["note"]) == (6, 12, "too few")
-    assert table.loc[("site", "back"), "note"] == "", "12 lesions, 24 images"
+    assert (men["lesions"], men["images"], men["note"]) == (7, 20, "too few")
+    assert table.loc[("site", "back"), "note"] == "", "11 lesions, 32 images"
 
 
 def test_too_few_lesions_have_no_figures(table):
@@ -103,3 +103,11 @@ def test_one_class_has_no_balanced_accuracy_and_no_melanoma_no_sensitivity(table
     several = table.loc[("views of the lesion", "several images")]
     assert several["note"] == ""
     assert several[subgroups.FIGURES].isna().all()
+
+
+def test_a_single_melanoma_has_no_sensitivity_among_many_lesions(table):
+    """It would be 0 or 1, with an interval of no width."""
+    others = table.loc[("diagnosis by", "follow_up")]
+    assert (others["lesions"], others["note"]) == (23, "")
+    assert others["balanced_accuracy"] == pytest.approx((1 + 21 / 22) / 2)
+    assert np.isnan(others["melanoma_sensitivity"])

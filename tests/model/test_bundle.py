@@ -22,14 +22,14 @@ ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
 @pytest.fixture(scope="session")
 def saved(classifier, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bundle") / "model.keras"
-    bundle.save(classifier("resnet18"), CALIBRATION, path)
+    bundle.save(classifier("resnet18"), CALIBRATION, "crop", path)
     return path
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
     model, size = classifier(name), ROWS[name].smallest
-    bundle.save(model, CALIBRATION, tmp_path / "models" / "model.keras")
+    bundle.save(model, CALIBRATION, "crop", tmp_path / "models" / "model.keras")
     loaded = bundle.load(tmp_path / "models" / "model.keras").model
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
     np.testing.assert_array_equal(model(images), loaded(images))
@@ -39,7 +39,8 @@ def test_what_is_loaded_predicts_as_what_was_saved(name, classifier, tmp_path):
         assert isinstance(loaded.get_layer(part), keras.Model)
 
 
-def test_the_calibration_travels_in_the_file(saved):
+def test_calibration_and_fit_travel_in_the_file(saved):
+    assert bundle.load(saved).fit == "crop"
     loaded = bundle.load(saved).calibration
     assert loaded.temperature == CALIBRATION.temperature
     np.testing.assert_allclose(loaded.trained, CALIBRATION.trained)
@@ -74,7 +75,7 @@ def test_a_model_of_another_pipeline_is_refused(content, words, saved, tmp_path)
 
 
 def test_equal_models_are_equal_bytes(saved, classifier, tmp_path):
-    bundle.save(classifier("resnet18"), CALIBRATION, tmp_path / "again.keras")
+    bundle.save(classifier("resnet18"), CALIBRATION, "crop", tmp_path / "again.keras")
     assert (tmp_path / "again.keras").read_bytes() == saved.read_bytes()
 
 
@@ -82,7 +83,7 @@ def test_other_weights_are_other_bytes(saved, classifier, tmp_path):
     kernel = classifier("resnet18").get_layer("head").weights[0]
     value = kernel.numpy()
     kernel.assign(value + 1e-3)
-    bundle.save(classifier("resnet18"), CALIBRATION, tmp_path / "other.keras")
+    bundle.save(classifier("resnet18"), CALIBRATION, "crop", tmp_path / "other.keras")
     kernel.assign(value)
     assert (tmp_path / "other.keras").read_bytes() != saved.read_bytes()
 
@@ -119,7 +120,7 @@ def test_a_save_that_fails_leaves_the_earlier_file(classifier, tmp_path, monkeyp
 
     monkeypatch.setattr(keras.Model, "save", run_out_of_disk)
     with pytest.raises(OSError, match="No space"):
-        bundle.save(classifier("resnet18"), CALIBRATION, path)
+        bundle.save(classifier("resnet18"), CALIBRATION, "crop", path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("model.keras", "the earlier model")]
 
 

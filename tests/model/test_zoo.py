@@ -54,7 +54,7 @@ def changed_by_a_step(model: keras.Model, row: rows.Backbone, configuration: str
 def check_saves_and_loads_equal(model: keras.Model, row: rows.Backbone, folder: Path) -> None:
     images = pixels(row.smallest)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
-    bundle.save(model, CALIBRATION, folder / "model.keras")
+    bundle.save(model, CALIBRATION, "crop", folder / "model.keras")
     loaded = bundle.load(folder / "model.keras").model
     np.testing.assert_array_equal(loaded(images, training=False), expected)
     for old, new in zip(model.weights, loaded.weights, strict=True):
@@ -110,7 +110,7 @@ def test_every_head_and_attention_gives_probabilities_and_saves_and_loads_equal(
     assert probabilities.shape == (2, CODES)
     assert probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    bundle.save(part, CALIBRATION, tmp_path / "head.keras")
+    bundle.save(part, CALIBRATION, "crop", tmp_path / "head.keras")
     np.testing.assert_array_equal(bundle.load(tmp_path / "head.keras").model(features), probabilities)
 
 
