@@ -4,7 +4,7 @@ Sources: Guo et al., On Calibration of Modern Neural Networks (ICML 2017); Saere
 Outputs of a Classifier to New a Priori Probabilities (Neural Computation 14, 2002).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,15 @@ class Calibration:
     def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         """The model's probabilities (N, 7) at its temperature, for images at natural class frequencies."""
         return to_frequencies(self.scaled(probabilities), self.trained, self.natural)
+
+    def refitted(self, labels: np.ndarray, probabilities: np.ndarray) -> "Calibration":
+        """With the temperature of other probabilities (N, 7) of validation, labels (N,).
+
+        Validation may have other class frequencies than training; the temperature is not to make up for those.
+        """
+        validated = np.bincount(labels, minlength=len(CODES)) / len(labels)
+        shift = np.divide(validated, self.trained, out=np.zeros(len(CODES)), where=self.trained > 0)
+        return replace(self, temperature=fit_temperature(labels, probabilities, shift))
 
     def to_json(self) -> dict[str, Any]:
         frequencies = {"trained": self.trained, "natural": self.natural}

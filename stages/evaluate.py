@@ -16,11 +16,13 @@ def main() -> dict:
     how = settings.evaluate
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     trained = bundle.load(paths.MODEL)
-    parts = []
+    calibration, parts = trained.calibration, []
     for split in ("validation", "test"):
-        _, images, _ = dataset.load(splits, split)
+        _, images, labels = dataset.load(splits, split)
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
-        parts.append(predictions.table(split, raw, trained.calibration, splits, metadata))
+        if split == "validation" and how.tta > 1:  # an average over views is less bold than the one view of train
+            calibration = calibration.refitted(labels, raw)
+        parts.append(predictions.table(split, raw, calibration, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
     return describe(settings)
 
@@ -36,10 +38,11 @@ def describe(settings: params.Params) -> dict:
     write_json(paths.TEST_METRICS, figures)
 
     print(found.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
-    low, high = found.intervals["balanced_accuracy"].values()
+    bounds = found.intervals["balanced_accuracy"].values()
+    interval = "[" + ", ".join("-" if bound is None else f"{bound:.3f}" for bound in bounds) + "]"
     leaked = found.tables["leaks"].set_index("stratum")["images"]
     print(
-        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], accuracy "
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} {interval}, accuracy "
         f"{figures['accuracy']:.3f} on {leaked['all']} test images, protocol {figures['protocol']}; "
         f"{leaked['with a sibling in train']} of them leak"
     )

@@ -109,6 +109,15 @@ def test_a_file_that_no_training_wrote_is_refused(wrong):
         Calibration.from_json({**Calibration(1.0, UNIFORM, NATURAL).to_json(), **wrong})
 
 
+def test_refitting_finds_the_temperature_of_other_probabilities_of_the_same_model():
+    """An average over views is less bold than one view, and needs less."""
+    one = Calibration(3.0, HONEST.mean(axis=0), NATURAL)
+    bold = softmax(np.log(np.maximum(HONEST, 1e-6)) * 1.4)
+    found = one.refitted(LABELS, bold)
+    assert found.temperature == pytest.approx(1.4, rel=0.02)
+    assert (found.trained is one.trained) and (found.natural is one.natural)
+
+
 def test_the_json_returns_it():
     one = Calibration(1.25, UNIFORM, NATURAL)
     again = Calibration.from_json(one.to_json())

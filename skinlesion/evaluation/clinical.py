@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.classes import CODES, DIAGNOSES
-from skinlesion.evaluation.intervals import Bootstrap, interval
+from skinlesion.evaluation.intervals import Bootstrap
 from skinlesion.evaluation.metrics import roc_auc
 
 MALIGNANT = np.array([diagnosis.malignant for diagnosis in DIAGNOSES])
 MALIGNANT_FROM = 0.5
 MELANOMA = CODES.index("mel")
 SPECIFICITIES = (0.85, 0.90, 0.95)
+WORST = -0.1  # net benefit below it is left out of the curve: treating all falls to -50 and would dwarf the rest
 THRESHOLDS = np.arange(1, 100) / 100  # of the decision curve
 
 
@@ -62,7 +63,7 @@ def operating_points(
     for target in SPECIFICITIES:
         threshold = threshold_for(target, validation[0], validation[1][:, MELANOMA])
         called = scores > threshold
-        low, high = interval(draws.of(is_melanoma).mean(called[is_melanoma]))
+        low, high = draws.of(is_melanoma).proportion(called[is_melanoma])
         rows.append(
             {
                 "target_specificity": target,
@@ -91,4 +92,5 @@ def decision_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFram
         "treat none": np.zeros(len(THRESHOLDS)),
     }
     curves = [pd.DataFrame({"line": name, "threshold": THRESHOLDS, "net_benefit": y}) for name, y in strategies.items()]
-    return pd.concat(curves, ignore_index=True)
+    table = pd.concat(curves, ignore_index=True)
+    return table[table["net_benefit"] >= WORST].reset_index(drop=True)

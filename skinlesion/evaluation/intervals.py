@@ -10,28 +10,39 @@ import numpy as np
 import pandas as pd
 
 LEVEL = 0.95
+Z = 1.959964  # standard normal quantile of (1 + LEVEL) / 2
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of lesions with replacement: weights (draws, N), how often image n is in each draw."""
+    """Draws of lesions with replacement: weights (draws, N), how often image n is in each; groups (N,), its lesion."""
 
     weights: np.ndarray
+    groups: np.ndarray
 
     @classmethod
     def over(cls, groups: pd.Series, draws: int, seed: int) -> "Bootstrap":
         """Draw as many groups as there are, `draws` times; `groups` (N,) names the group of each image."""
         numbers, names = pd.factorize(groups)
         counts = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), draws)
-        return cls(counts[:, numbers].astype(np.float32))
+        return cls(counts[:, numbers].astype(np.float32), numbers)
 
     def of(self, rows: np.ndarray) -> "Bootstrap":
         """The same draws, seen by the images `rows` (mask or numbers) alone."""
-        return Bootstrap(self.weights[:, rows])
+        return Bootstrap(self.weights[:, rows], self.groups[rows])
 
     def mean(self, values: np.ndarray) -> np.ndarray:
         """The mean of `values` (N,) in each draw; NaN in draws without an image."""
         return ratio(self.weights @ values.astype(np.float32), self.weights.sum(axis=1))
+
+    def proportion(self, right: np.ndarray) -> tuple[float, float]:
+        """The interval of the part of images that are right (N,) bool; NaN where there is no image.
+
+        Where all are right, or all wrong, no draw differs: an interval without width would claim certainty. Then it is
+        Wilson's score interval over the lesions (Wilson, J. Am. Stat. Assoc. 22, 1927).
+        """
+        low, high = interval(self.mean(right))
+        return wilson(right.mean(), len(np.unique(self.groups))) if len(right) and np.isnan(low) else (low, high)
 
     def confusions(self, labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
         """Confusion matrices (draws, classes, classes), truth by prediction."""
@@ -58,12 +69,19 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """The middle 95% of the draws (D,), those without a value left out; NaN where none has one."""
+    """The middle 95% of the draws (D,), those without a value left out; NaN where none has one, or all are equal."""
     values = values[np.isfinite(values)]
-    if not len(values):
+    if not len(values) or np.ptp(values) < 1e-6:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def wilson(part: float, count: int) -> tuple[float, float]:
+    """Wilson's 95% score interval of `part` (0 to 1) of `count` trials."""
+    centre, spread = part + Z**2 / (2 * count), Z * np.sqrt(part * (1 - part) / count + Z**2 / (4 * count**2))
+    low, high = (centre - spread) / (1 + Z**2 / count), (centre + spread) / (1 + Z**2 / count)
+    return float(max(low, 0)), float(min(high, 1))
 
 
 def by_class(confusions: np.ndarray) -> dict[str, np.ndarray]:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import precision_recall_curve, roc_curve
+from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from skinlesion.classes import CODES
 from skinlesion.evaluation import clinical
-from skinlesion.evaluation.intervals import Bootstrap, by_class, interval
+from skinlesion.evaluation.intervals import Bootstrap, by_class, interval, overall
 from skinlesion.evaluation.metrics import per_class, proper, reliability
 from skinlesion.evaluation.predictions import Predictions
 
@@ -66,46 +66,73 @@ def calibration(test: Predictions) -> pd.DataFrame:
 
 def classes(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
     """dx, measure, value, low, high, support: sensitivity, specificity, precision, f1 and roc_auc of every class.
+
     A class without test images has support 0 and no value.
     """
     raw = test.probabilities["raw"]
-    values = per_class(test.labels, raw)
-    drawn = by_class(draws.confusions(test.labels, raw.argmax(axis=1), len(CODES)))
+    predicted = raw.argmax(axis=1)
+    drawn = by_class(draws.confusions(test.labels, predicted, len(CODES)))
     rows = []
-    for number, code in enumerate(CODES):
-        of_class = {name: by_draw[:, number] for name, by_draw in drawn.items()}
-        of_class["roc_auc"] = draws.roc_auc(test.labels == number, raw[:, number])
-        support = values[code].pop("support")
-        for measure, value in values[code].items():
-            low, high = interval(of_class[measure]) if support else (np.nan, np.nan)
+    for number, (code, values) in enumerate(per_class(test.labels, raw).items()):
+        truth, called = test.labels == number, predicted == number
+        bounds = {
+            **halves(truth, called, draws),
+            "precision": draws.of(called).proportion(truth[called]),
+            "f1": interval(drawn["f1"][:, number]),
+            "roc_auc": interval(draws.roc_auc(truth, raw[:, number])),
+        }
+        support = values.pop("support")
+        for measure, value in values.items():
+            low, high = bounds[measure] if support else (np.nan, np.nan)
             rows.append({"dx": code, "measure": measure, "value": value, "low": low, "high": high, "support": support})
     return pd.DataFrame(rows)
 
 
+def halves(truth: np.ndarray, called: np.ndarray, draws: Bootstrap) -> dict[str, tuple[float, float]]:
+    """The intervals of sensitivity and specificity, truth and called (N,) bool."""
+    return {
+        "sensitivity": draws.of(truth).proportion(called[truth]),
+        "specificity": draws.of(~truth).proportion(~called[~truth]),
+    }
+
+
 def malignant(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
     """measure, value, low, high: sensitivity, specificity and roc_auc of akiec, bcc, mel together against the rest."""
-    truth, chance = clinical.malignant(test.labels, test.probabilities["raw"])
-    called = chance >= clinical.MALIGNANT_FROM
-    drawn = {
-        "sensitivity": draws.of(truth).mean(called[truth]),
-        "specificity": draws.of(~truth).mean(~called[~truth]),
-        "roc_auc": draws.roc_auc(truth, chance),
-    }
-    values = clinical.against_benign(test.labels, test.probabilities["raw"])
-    rows = [(measure, values[f"malignant_{measure}"], *interval(of_draws)) for measure, of_draws in drawn.items()]
+    raw = test.probabilities["raw"]
+    truth, chance = clinical.malignant(test.labels, raw)
+    bounds = halves(truth, chance >= clinical.MALIGNANT_FROM, draws)
+    bounds["roc_auc"] = interval(draws.roc_auc(truth, chance))
+    values = clinical.against_benign(test.labels, raw)
+    rows = [(measure, values[f"malignant_{measure}"], *low_and_high) for measure, low_and_high in bounds.items()]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
 
 
 def leaks(test: Predictions) -> pd.DataFrame:
-    """stratum, images, accuracy, balanced_accuracy: all test images, those with a sibling in train, those without."""
-    raw, leaked = test.probabilities["raw"].argmax(axis=1), test.rows["leaked"].to_numpy(dtype=bool)
-    strata = {"all": np.ones(len(leaked), bool), "with a sibling in train": leaked, "without": ~leaked}
+    """Test images with a sibling in train, and those without, apart.
+
+    Returns:
+        stratum (all, with a sibling in train, without), images, classes, accuracy, balanced_accuracy. The two strata
+        are scored over the `classes` that both have, so that their scores compare; where one is empty, over the
+        other's. No score where they share no class.
+    """
+    predicted, leaked = test.probabilities["raw"].argmax(axis=1), test.rows["leaked"].to_numpy(dtype=bool)
+    present = [set(np.unique(test.labels[chosen])) for chosen in (leaked, ~leaked)]
+    shared = present[0] & present[1] if all(present) else present[0] | present[1]
+    everything = np.ones(len(leaked), bool)
+    strata = {
+        "all": (everything, set(test.labels)),
+        "with a sibling in train": (leaked, shared),
+        "without": (~leaked, shared),
+    }
     rows = []
-    for stratum, chosen in strata.items():
-        right = raw[chosen] == test.labels[chosen]
-        by_label = pd.Series(right).groupby(test.labels[chosen]).mean()
-        accuracy = right.mean() if len(right) else np.nan
-        rows.append(
-            {"stratum": stratum, "images": len(right), "accuracy": accuracy, "balanced_accuracy": by_label.mean()}
+    for stratum, (chosen, classes) in strata.items():
+        scored = chosen & np.isin(test.labels, list(classes))
+        figures = (
+            overall(confusion_matrix(test.labels[scored], predicted[scored], labels=range(len(CODES))))
+            if scored.any()
+            else {}
         )
+        names = " ".join(CODES[label] for label in sorted(classes)) if scored.any() else ""
+        row = {"stratum": stratum, "images": int(chosen.sum()), "classes": names}
+        rows.append(row | {name: float(figures.get(name, np.nan)) for name in ("accuracy", "balanced_accuracy")})
     return pd.DataFrame(rows)

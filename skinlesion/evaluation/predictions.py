@@ -29,7 +29,9 @@ class Predictions:
 def table(
     split: str, raw: np.ndarray, calibration: Calibration, splits: pd.DataFrame, metadata: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row for each image of `split`, in the order of data/splits.csv, probabilities rounded to 6 digits.
+    """A row for each image of `split`, in the order of data/splits.csv, probabilities to 6 significant digits.
+
+    Not to 6 decimals: a third of a sure model's would be 0, and all of these would rank the same.
 
     Args:
         raw: (N, 7).
@@ -39,13 +41,18 @@ def table(
     originals = splits.loc[~splits["augmented"], "group"].value_counts()
     rows = rows.assign(leaked=leaks(splits, split), lesion_images=rows["group"].map(originals))
     rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
-    rows["predicted"] = np.array(CODES)[raw.round(6).argmax(axis=1)]
+    rows["predicted"] = np.array(CODES)[significant(raw).argmax(axis=1)]
     by_variant = {"raw": raw, "calibrated": calibration.scaled(raw), "natural": calibration.corrected(raw)}
     columns = [
-        pd.DataFrame(by_variant[variant].round(6), columns=[f"{prefix}{code}" for code in CODES])
+        pd.DataFrame(significant(by_variant[variant]), columns=[f"{prefix}{code}" for code in CODES])
         for variant, prefix in VARIANTS.items()
     ]
     return pd.concat([rows[COLUMNS].reset_index(drop=True), *columns], axis=1)
+
+
+def significant(values: np.ndarray) -> np.ndarray:
+    """Rounded to 6 significant digits."""
+    return np.vectorize(lambda value: float(f"{value:.6g}"))(values)
 
 
 def of(table: pd.DataFrame, split: str) -> Predictions:

@@ -30,17 +30,18 @@ def of(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     validation, test = (predictions.of(table, split) for split in ("validation", "test"))
     labels, raw, natural = test.labels, test.probabilities["raw"], test.probabilities["natural"]
     draws = Bootstrap.over(test.rows["group"], bootstrap, seed)
-    drawn = overall(draws.confusions(labels, raw.argmax(axis=1), len(CODES)))
+    predicted = raw.argmax(axis=1)
+    drawn = overall(draws.confusions(labels, predicted, len(CODES)))
+    bounds = {name: interval(values) for name, values in drawn.items()} | {
+        "accuracy": draws.proportion(predicted == labels)
+    }
     figures = {
         **metrics.headline(labels, raw),
         "malignant_roc_auc": clinical.against_benign(labels, raw)["malignant_roc_auc"],
     }
     return Results(
         figures={name: rounded(value) for name, value in figures.items()},
-        intervals={
-            name: dict(zip(("low", "high"), map(rounded, interval(values)), strict=True))
-            for name, values in drawn.items()
-        },
+        intervals={name: {"low": rounded(low), "high": rounded(high)} for name, (low, high) in bounds.items()},
         tables={
             "confusion": plots.confusion(labels, raw),
             "roc": plots.roc(labels, raw),

@@ -74,7 +74,7 @@ def measured(test: Predictions, rows: np.ndarray, draws: Bootstrap) -> dict[str,
     inside = draws.of(rows)
     figures: list[float] = []
     if len(np.unique(labels)) > 1:
-        everything = Bootstrap(np.ones((1, len(labels)), np.float32))
+        everything = Bootstrap(np.ones((1, len(labels)), np.float32), np.arange(len(labels)))
         for one in (everything, inside):
             values = overall(one.confusions(labels, predicted, len(CODES)))["balanced_accuracy"]
             figures += [float(values[0])] if one is everything else interval(values)
@@ -83,7 +83,7 @@ def measured(test: Predictions, rows: np.ndarray, draws: Bootstrap) -> dict[str,
     melanoma = labels == MELANOMA
     if test.rows.loc[rows, "group"][melanoma].nunique() >= FEWEST:
         found = predicted[melanoma] == MELANOMA
-        figures += [found.mean(), *interval(inside.of(melanoma).mean(found))]
+        figures += [found.mean(), *inside.of(melanoma).proportion(found)]
     else:
         figures += [np.nan] * 3
     return dict(zip(FIGURES, figures, strict=True))

@@ -16,7 +16,7 @@ def figures(inputs: Inputs) -> Table:
     """Every figure of metrics/test.json, with its interval where it has one."""
     names = [name for name in inputs.metrics["test"] if name != "protocol"]
     rows = [(measure(name), estimate(inputs, name)) for name in names]
-    return Table("All figures on the test split, with 95% intervals", ("Measure", "Value"), rows)
+    return Table("All figures on the test split; of the first, 95% intervals", ("Measure", "Value"), rows)
 
 
 def by_class(inputs: Inputs) -> Table:
@@ -81,9 +81,10 @@ def leaks(inputs: Inputs) -> Table:
     names = {"all": "all test images", "without": "without a sibling in train"}
     rows: list[tuple[Cell, ...]] = []
     for row in inputs.tables["leaks"].itertuples():
-        scores = (number(row.accuracy), number(row.balanced_accuracy)) if row.images else ("no such image",)
+        scored = (row.classes, number(row.accuracy), number(row.balanced_accuracy))
+        scores = scored if row.images else ("no such image",)
         rows.append((names.get(row.stratum, row.stratum), count(row.images), *scores))
-    columns = ("Test images", "Images", "Accuracy", "Balanced accuracy")
+    columns = ("Test images", "Images", "Scored over", "Accuracy", "Balanced accuracy")
     return Table("Leak audit: a sibling is a copy, or another image of the same lesion", columns, rows)
 
 

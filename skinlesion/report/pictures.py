@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 WIDEST = 1600  # px; pictures are drawn to be read at 1200
-LARGEST = 900_000  # bytes of one picture: six of them and the charts stay below 8 MB in base64
+LARGEST = 900_000  # bytes of one picture: five of them and the charts stay below 8 MB in base64
 QUALITIES = (92, 85, 75, 60, 40)  # of JPEG: the first that is small enough
 
 

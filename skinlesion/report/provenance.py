@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-CODE = ("stages", "skinlesion", "presets", "params.yaml", "dvc.yaml")  # what a result follows from
+CODE = ("stages", "skinlesion", "dvc.yaml", "requirements.txt")  # what a result follows from, beside its params
 PACKAGES = ("dvc", "keras", "keras-hub", "numpy", "pandas", "scikit-learn", "matplotlib", "pillow")
 GIT = ("git", "-c", "log.showSignature=false")
 
@@ -26,12 +26,14 @@ def of(folder: Path) -> Provenance:
 
 
 def commit(folder: Path) -> str:
-    """The last commit that touched code or params, and whether they were changed since.
+    """The last commit that touched the code, and whether it was changed since.
 
-    Not HEAD: a commit of results alone would change it, and with it the bytes of the report.
+    Not HEAD: a commit of results or params alone would change it, and with it the bytes of the report.
     """
     if git(folder, "rev-parse", "--is-inside-work-tree") != "true":
         return "not under Git"
+    if git(folder, "rev-parse", "--is-shallow-repository") == "true":
+        return "unknown: a shallow clone holds no history"
     last = git(folder, "log", "-1", "--format=%h", "--abbrev=10", "--", *CODE)
     if not last:
         return "not committed yet"

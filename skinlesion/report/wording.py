@@ -19,8 +19,9 @@ PROTOCOLS_AT_LENGTH = {
     ),
     "image": (
         "Images are split whatever lesion they show, augmented copies too, so that views and copies of one lesion are "
-        "in both training and test. This is there to repeat published figures; what holds for new patients is the "
-        "score without siblings, or better a run with split.protocol: lesion."
+        "in both training and test. This is there to repeat published figures; a figure for new patients needs a run "
+        "with split.protocol: lesion. The test split is balanced, too: probabilities corrected to natural class "
+        "frequencies, and with them the decision curve, do not fit it."
     ),
 }
 MEASURES = {
@@ -86,11 +87,16 @@ def leak_line(inputs: Inputs) -> str:
         return f"No test image has a sibling in train: 0 of {count(total)}."
     line = (
         f"{count(leaking)} of {count(total)} test images ({leaking / total:.0%}) have a sibling in train: a copy, or "
-        f"another image of the same lesion. Balanced accuracy with them {number(rows['all']['balanced_accuracy'])}"
+        "another image of the same lesion."
     )
     if missing(rows[WITHOUT]["balanced_accuracy"]):
-        return f"{line}; without them no image is left to score."
-    return f"{line}, without them {number(rows[WITHOUT]['balanced_accuracy'])} (on the {count(clean)} that are left)."
+        return f"{line} None without one is left to compare them with."
+    classes = rows[WITHOUT]["classes"]
+    over = (
+        "" if classes == rows["all"]["classes"] else f", over the classes that both have ({classes.replace(' ', ', ')})"
+    )
+    scores = [number(rows[stratum]["balanced_accuracy"]) for stratum in (WITH, WITHOUT)]
+    return f"{line} Balanced accuracy{over}: {scores[0]} with a sibling, {scores[1]} without ({count(clean)} images)."
 
 
 def absent(inputs: Inputs) -> str:
@@ -115,7 +121,7 @@ def facts(inputs: Inputs) -> dict[str, str]:
     train, split, data = (inputs.metrics[name] for name in ("train", "split", "data"))
     sizes = ", ".join(f"{name} {count(images)}" for name, images in split["images"].items())
     return {
-        "Commit of code and params": inputs.made.commit,
+        "Commit of the code": inputs.made.commit,
         "Seed": str(inputs.params["seed"]),
         "Data": f"{dataset(inputs)}: {count(data['images'])} images of {count(data['groups'])} lesions",
         "Split by": f"{PROTOCOLS[inputs.protocol]}; images: {sizes}",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skinlesion.calibration import Calibration, fit_temperature
+from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
 
 
@@ -20,10 +20,7 @@ def calibrate(
     weights = np.array([class_weight[number] if class_weight else 1.0 for number in range(len(CODES))])
     trained = frequencies(splits.loc[splits["split"] == "train", "dx"], weights)
     natural = frequencies(splits.loc[~splits["augmented"] & (splits["split"] != "test"), "dx"])
-    # Validation may have other frequencies than training; the temperature is not to make up for those.
-    validated = np.bincount(labels, minlength=len(CODES)) / len(labels)
-    shift = np.divide(validated, trained, out=np.zeros(len(CODES)), where=trained > 0)
-    return Calibration(fit_temperature(labels, probabilities, shift), trained, natural)
+    return Calibration(1.0, trained, natural).refitted(labels, probabilities)
 
 
 def frequencies(dx: pd.Series, weights: np.ndarray | float = 1.0) -> np.ndarray:

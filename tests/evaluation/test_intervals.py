@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 
-from skinlesion.evaluation.intervals import Bootstrap, by_class, interval, overall
+from skinlesion.evaluation.intervals import Bootstrap, by_class, interval, overall, wilson
 
 RANDOM = np.random.default_rng(1)
 GROUPS = pd.Series([f"g{number}" for number in RANDOM.integers(0, 25, 60)])
@@ -84,6 +84,21 @@ def test_the_interval_is_the_middle_and_leaves_out_draws_without_a_value():
     low, high = interval(np.append(np.arange(1001), np.nan))
     assert (low, high) == pytest.approx((25, 975))
     assert np.isnan(interval(np.full(5, np.nan))).all()
+    assert np.isnan(interval(np.ones(5))).all(), "draws that cannot differ tell nothing"
+
+
+def test_where_all_are_right_the_interval_is_wilsons_over_the_lesions():
+    """Three lesions of two images each, all right: 3 / (3 + 1.96^2) to 1."""
+    draws = Bootstrap.over(pd.Series(list("aabbcc")), 50, seed=0)
+    assert draws.proportion(np.ones(6, bool)) == pytest.approx((3 / (3 + 1.959964**2), 1))
+    assert draws.proportion(np.zeros(6, bool)) == pytest.approx((0, 1 - 3 / (3 + 1.959964**2)))
+    assert draws.proportion(np.array([1, 1, 0, 0, 1, 1], bool)) == interval(draws.mean(np.array([1, 1, 0, 0, 1, 1])))
+    assert np.isnan(draws.of(np.zeros(6, bool)).proportion(np.zeros(0, bool))).all()
+
+
+@pytest.mark.parametrize(("part", "count", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0.9, 50, 0.7864, 0.9565)])
+def test_wilsons_interval_is_the_published_one(part, count, low, high):
+    assert wilson(part, count) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_it_covers_the_truth_where_errors_come_in_groups_and_an_image_bootstrap_does_not():

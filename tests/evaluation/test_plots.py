@@ -73,10 +73,11 @@ def test_classes_are_those_of_the_metrics_with_their_intervals():
     for row in table.itertuples():
         assert row.support == expected[row.dx]["support"]
         assert row.value == pytest.approx(expected[row.dx][row.measure], nan_ok=True)
-        if row.support:
-            assert row.low <= row.value + 1e-6 and row.value <= row.high + 1e-6
-        else:
+        if row.support == 0:
             assert np.isnan([row.value, row.low, row.high]).all()
+        elif row.measure in ("sensitivity", "specificity", "precision"):
+            assert row.low < row.high, "no proportion is certain"
+            assert row.low <= row.value + 1e-6 and row.value <= row.high + 1e-6
 
 
 def test_malignant_against_benign_by_hand():
@@ -102,11 +103,27 @@ def test_calibration_compares_the_variants():
 
 
 def test_leaks_are_counted_and_scored_apart():
-    """Wrong are image 1 (akiec taken for bcc) and image 4 (bcc taken for mel); 0 and 1 leak."""
+    """Wrong are image 1 (akiec taken for bcc) and image 4 (bcc taken for mel); 0, 2 and 3 leak, 2 and 3 are bcc."""
+    some = replace(TEST, rows=TEST.rows.assign(leaked=[True, False, True, True, False]))
+    table = plots.leaks(some).set_index("stratum")
+    assert table["images"].to_dict() == {"all": 5, "with a sibling in train": 3, "without": 2}
+    assert table["accuracy"].tolist() == pytest.approx([3 / 5, 1, 0])
+    assert table["balanced_accuracy"].tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, 1, 0])
+
+
+def test_strata_are_compared_over_the_classes_that_both_have():
+    """Without a sibling there are bcc's alone; the akiec among the leaking ones has no part in their score."""
+    some = replace(TEST, rows=TEST.rows.assign(leaked=[True, True, True, False, False]))
+    table = plots.leaks(some).set_index("stratum")
+    assert table["classes"].to_dict() == {"all": "akiec bcc", "with a sibling in train": "bcc", "without": "bcc"}
+    assert table["accuracy"].tolist() == pytest.approx([3 / 5, 1, 1 / 2])
+    assert table["images"].tolist() == [5, 3, 2]
+
+
+def test_strata_without_a_class_in_common_have_no_score():
     table = plots.leaks(TEST).set_index("stratum")
     assert table["images"].to_dict() == {"all": 5, "with a sibling in train": 2, "without": 3}
-    assert table["accuracy"].tolist() == pytest.approx([3 / 5, 1 / 2, 2 / 3])
-    assert table["balanced_accuracy"].tolist() == pytest.approx([(1 / 2 + 2 / 3) / 2, 1 / 2, 2 / 3])
+    assert table["accuracy"].isna().tolist() == [False, True, True]
 
 
 def test_where_nothing_leaks_there_is_no_score_of_it():

@@ -72,6 +72,13 @@ def test_the_variants_return_from_the_file(splits):
         np.testing.assert_allclose(one.probabilities[variant].sum(axis=1), 1, atol=1e-12)
 
 
+def test_small_probabilities_keep_their_order(splits):
+    tiny = np.full((3, 7), 1e-9) + np.outer([1e-8, 2e-8, 3e-8], np.eye(7)[4])
+    tiny[:, 5] = 1 - tiny.sum(axis=1)
+    table = through_a_file(predictions.table("test", tiny, CALIBRATION, splits, METADATA))
+    assert table["mel"].tolist() == pytest.approx([1.1e-8, 2.1e-8, 3.1e-8], rel=1e-5)
+
+
 def test_each_split_is_found_in_the_one_file(splits):
     parts = [
         predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA),

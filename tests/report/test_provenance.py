@@ -54,7 +54,7 @@ def test_commits_of_results_do_not_count(repository: Path, tmp_path_factory: pyt
     assert provenance.commit(clone) == code
 
 
-@pytest.mark.parametrize("file", ["params.yaml", "stages/train.py", "stages/new.py"])
+@pytest.mark.parametrize("file", ["dvc.yaml", "stages/train.py", "stages/new.py"])
 def test_changes_since_are_told(repository: Path, file: str) -> None:
     code = commit(repository)
     (repository / file).write_text("changed\n")
@@ -62,9 +62,20 @@ def test_changes_since_are_told(repository: Path, file: str) -> None:
 
 
 def test_changes_elsewhere_are_not(repository: Path) -> None:
+    """Params stand in the report whole; whoever commits them with their results gets the same bytes in a clone."""
     code = commit(repository)
-    (repository / "README.md").write_text("changed\n")
+    for file in ("README.md", "params.yaml"):
+        (repository / file).write_text("changed\n")
     assert provenance.commit(repository) == code
+
+
+def test_a_shallow_clone_does_not_name_a_commit_that_it_cannot_know(repository: Path, tmp_path_factory) -> None:
+    commit(repository)
+    (repository / "README.md").write_text("changed\n")
+    commit(repository)
+    clone = tmp_path_factory.mktemp("shallow")
+    git(clone, "clone", "-q", "--depth", "1", f"file://{repository}", ".")
+    assert provenance.commit(clone).startswith("unknown: a shallow clone")
 
 
 def test_versions_are_those_of_the_packages_and_of_the_backend_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
