@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-CODE = ("stages", "skinlesion", "dvc.yaml", "requirements.txt")  # what a result follows from, beside its params
+import yaml
+
 PACKAGES = ("dvc", "keras", "keras-hub", "numpy", "pandas", "scikit-learn", "matplotlib", "pillow")
 GIT = ("git", "-c", "log.showSignature=false")
 
@@ -26,19 +27,26 @@ def of(folder: Path) -> Provenance:
 
 
 def commit(folder: Path) -> str:
-    """The last commit that touched the code, and whether it was changed since.
+    """The last commit that touched the code of a stage, and whether it was changed since.
 
-    Not HEAD: a commit of results or params alone would change it, and with it the bytes of the report.
+    Not HEAD: a commit of results, params or docs would change it, and with it the bytes of the report.
     """
     if git(folder, "rev-parse", "--is-inside-work-tree") != "true":
         return "not under Git"
     if git(folder, "rev-parse", "--is-shallow-repository") == "true":
         return "unknown: a shallow clone holds no history"
-    last = git(folder, "log", "-1", "--format=%h", "--abbrev=10", "--", *CODE)
+    last = git(folder, "log", "-1", "--format=%h", "--abbrev=10", "--", *code(folder))
     if not last:
         return "not committed yet"
-    changed = git(folder, "status", "--porcelain", "--untracked-files=all", "--", *CODE)
+    changed = git(folder, "status", "--porcelain", "--untracked-files=all", "--", *code(folder))
     return f"{last} and uncommitted changes" if changed else last
+
+
+def code(folder: Path) -> list[str]:
+    """dvc.yaml and the files of this repository's code that it names as deps of a stage."""
+    stages = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    deps = {dep for stage in stages for dep in stage.get("deps", [])}
+    return ["dvc.yaml", *sorted(dep for dep in deps if dep.startswith(("stages/", "skinlesion/")))]
 
 
 def git(folder: Path, *words: str) -> str | None:

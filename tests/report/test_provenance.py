@@ -20,6 +20,7 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages" / "train.py").write_text("one\n")
     (tmp_path / "params.yaml").write_text("seed: 1\n")
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {deps: [data/raw, stages/train.py, stages/gone.py]}}\n")
     git(tmp_path, "init", "-q")
     return tmp_path
 
@@ -54,17 +55,18 @@ def test_commits_of_results_do_not_count(repository: Path, tmp_path_factory: pyt
     assert provenance.commit(clone) == code
 
 
-@pytest.mark.parametrize("file", ["dvc.yaml", "stages/train.py", "stages/new.py"])
+@pytest.mark.parametrize("file", ["dvc.yaml", "stages/train.py", "stages/gone.py"])
 def test_changes_since_are_told(repository: Path, file: str) -> None:
     code = commit(repository)
-    (repository / file).write_text("changed\n")
+    with (repository / file).open("a") as text:
+        text.write("# changed\n")
     assert provenance.commit(repository) == f"{code} and uncommitted changes"
 
 
 def test_changes_elsewhere_are_not(repository: Path) -> None:
     """Params stand in the report whole; whoever commits them with their results gets the same bytes in a clone."""
     code = commit(repository)
-    for file in ("README.md", "params.yaml"):
+    for file in ("README.md", "params.yaml", "stages/of_no_stage.py"):
         (repository / file).write_text("changed\n")
     assert provenance.commit(repository) == code
 
