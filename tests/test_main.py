@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -66,10 +67,15 @@ def test_a_command_line_that_makes_no_sense_shows_the_usage(words, project, caps
     assert "usage: python -m skinlesion" in capsys.readouterr().err
 
 
-def test_every_command_has_help(capsys):
-    for group, commands in COMMANDS.items():
-        for command in commands:
-            with pytest.raises(SystemExit) as caught:
-                main([group, command, "--help"])
-            assert caught.value.code == 0
-            assert commands[command][1] in " ".join(capsys.readouterr().out.split())
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    does = import_module(f"skinlesion.commands.{command.replace('-', '_')}").__doc__
+    assert does in " ".join(capsys.readouterr().out.split())
+
+
+def test_every_module_of_commands_is_a_command():
+    files = (ROOT / "skinlesion" / "commands").glob("[!_]*.py")
+    assert sorted(COMMANDS) == sorted(file.stem.replace("_", "-") for file in files)

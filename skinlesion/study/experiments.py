@@ -1,15 +1,13 @@
 """DVC's experiments as the study needs them, through DVC's own command line."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from skinlesion import paths
+from skinlesion.dvc_command import dvc, must
 from skinlesion.errors import UserError
 
 TASK = re.compile(r"^[0-9a-f]{7,} +(\S+) .* (Queued|Running|Success|Failed) *$", re.MULTILINE)
@@ -35,27 +33,6 @@ class Queue:
 
     def names(self, *states: str) -> set[str]:
         return {name for name, state in self.tasks if state in states}
-
-
-def dvc(*words: str, output: int | None = subprocess.PIPE) -> subprocess.CompletedProcess:
-    """Run DVC with this Python first on the path, so that the stages use it too; output None shows what it says."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    command = [sys.executable, "-m", "dvc", *words]
-    environment = {**os.environ, "PATH": path}
-    return subprocess.run(command, env=environment, stdout=output, stderr=output, text=True, check=False)
-
-
-def must(*words: str) -> str:
-    """Run DVC and give back what it printed.
-
-    Raises:
-        UserError: DVC failed; the message is its own.
-    """
-    done = dvc(*words)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError(f"dvc {' '.join(words[:2])} failed: {' '.join(said[-3:])}")
-    return done.stdout
 
 
 def finished(*options: str) -> list[Experiment]:

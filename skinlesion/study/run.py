@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
+from skinlesion.dvc_command import dvc, must
 from skinlesion.study import experiments
-from skinlesion.study.experiments import dvc, must
 from skinlesion.study.plan import Run
 
 POLL = 10  # seconds between two looks at the queue, each of which costs DVC a second or two

@@ -1,0 +1,96 @@
+"""One picture to an answer: probabilities, what speaks for each class, and how like the training data it looks."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from demo.likeness import Reference
+from demo.likeness import load as load_reference
+from skinlesion.backend import keras  # before what uses Keras: it starts it quietly
+from skinlesion.classes import CODES
+from skinlesion.data import images
+from skinlesion.evaluation.overlay import overlay
+from skinlesion.inference import natural, square
+from skinlesion.model import bundle
+from skinlesion.model.gradcam import MIRRORS, class_maps, logits_of, normalised
+
+SHOWN = 448  # px: people see more than the model does
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said of a picture.
+
+    picture: RGB uint8 (SHOWN, SHOWN, 3), what the model saw of it, finer. probabilities: float64 (7,), in the order of
+    CODES, at natural class frequencies. features: the feature maps of its mirrored views (4, h, w, channels).
+    """
+
+    picture: np.ndarray
+    probabilities: np.ndarray
+    features: np.ndarray
+    distance: float  # from the training data, see demo.likeness
+    usual: bool
+
+    @property
+    def best(self) -> int:
+        """The most probable class, as a number of CODES."""
+        return int(self.probabilities.argmax())
+
+    def by_code(self) -> dict[str, float]:
+        return dict(zip(CODES, map(float, self.probabilities), strict=True))
+
+
+class Classifier:
+    """The model, ready to answer; one picture at a time, whichever thread asks.
+
+    Raises:
+        UserError: no model that can be read is at `path`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.bundle = bundle.load(path)
+        self.reference: Reference = load_reference()
+        # Kept, as each new model would be compiled anew; gradcam.heatmaps makes its own.
+        preprocessing, backbone, head = map(self.bundle.model.get_layer, ("preprocessing", "backbone", "head"))
+        self.body, self.logits = keras.Sequential([preprocessing, backbone]), logits_of(head)
+        self.one_at_a_time = threading.Lock()
+
+    def answer(self, image: np.ndarray) -> Answer:
+        """Answer for a picture, RGB uint8 (H, W, 3) of any size; its probabilities are those of `predict`."""
+        seen = square(self.bundle, image)
+        views = np.stack([seen[::down, ::right] for down, right in MIRRORS])
+        with self.one_at_a_time:
+            probabilities = natural(self.bundle, seen[None])[0]
+            features = self.body.predict_on_batch(views)
+        distance = self.reference.distance(image)
+        usual = distance < self.reference.limit
+        return Answer(images.fit(image, SHOWN, self.bundle.fit), probabilities, features, distance, usual)
+
+    def explain(self, answer: Answer, label: int) -> np.ndarray:
+        """The picture with its Grad-CAM for a class laid over it: RGB uint8 (SHOWN, SHOWN, 3)."""
+        return overlay(answer.picture, self.heat(answer.features, label))
+
+    def heat(self, features: np.ndarray, label: int) -> np.ndarray:
+        """Grad-CAM (h, w), as gradcam.heatmaps gives it."""
+        with self.one_at_a_time:
+            maps = class_maps(self.logits, features, np.full(len(MIRRORS), label))
+        turned_back = [one[::down, ::right] for one, (down, right) in zip(maps, MIRRORS, strict=True)]
+        return normalised(np.mean(turned_back, axis=0)[None])[0]
+
+
+class WhenTrained:
+    """The classifier, as soon as a model is there: a page that was opened before training needs no restart."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.loaded: Classifier | None = None
+        self.one_at_a_time = threading.Lock()
+
+    def get(self) -> Classifier:
+        """Raises UserError where no model is there yet."""
+        with self.one_at_a_time:
+            if self.loaded is None:
+                self.loaded = Classifier(self.path)
+            return self.loaded

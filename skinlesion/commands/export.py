@@ -1,0 +1,30 @@
+"""the model for other programs: 0-255 RGB in, calibrated probabilities out, without this repository"""
+
+import argparse
+from pathlib import Path
+
+from skinlesion import paths
+
+FORMATS = ("savedmodel", "onnx")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from skinlesion import backend  # noqa: F401, I001  first: it starts Keras quietly
+    from skinlesion import export
+    from skinlesion.model import bundle
+
+    loaded = bundle.load(arguments.model)
+    path = arguments.out or arguments.model.with_name(export.NAMES[arguments.format])
+    export.FORMATS[arguments.format](loaded, path)
+    side = loaded.model.input_shape[1]
+    print(f"export: {path}: float32 (N, {side}, {side}, 3), RGB 0-255, to calibrated probabilities (N, 7)")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    kind = "a folder that TensorFlow serves, or a file that ONNX Runtime runs"
+    parser.add_argument("--format", choices=FORMATS, required=True, help=kind)
+    out = "where to; what is there is replaced (default: beside the model, savedmodel/ or model.onnx)"
+    parser.add_argument("--out", type=Path, metavar="PATH", help=out)
+    model = "the model file (default: %(default)s)"
+    parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=model)
+    parser.set_defaults(function=run)

@@ -1,0 +1,37 @@
+"""Pictures of what spoke for the predicted class, one for each image."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from skinlesion.data import images
+from skinlesion.evaluation.overlay import overlay
+from skinlesion.files import replace_file
+from skinlesion.inference import DECODERS, Batch
+from skinlesion.model.bundle import Bundle
+from skinlesion.model.gradcam import heatmaps
+
+SIDE = 448  # px: people see more than the model does
+
+
+def write(bundle: Bundle, batch: Batch, folder: Path, names: Sequence[str]) -> None:
+    """Write a PNG for each image of the batch, its Grad-CAM for the predicted class laid over the model's square.
+
+    Args:
+        names: of the PNGs, without suffix, in the order of batch.files.
+
+    Raises:
+        BadImage: a file that could be read before no longer can.
+        OSError: a picture cannot be written.
+    """
+    side = max(SIDE, bundle.model.input_shape[1])
+
+    def draw(file: Path, name: str, heat: np.ndarray) -> None:
+        image = images.fit(images.read(file), side, bundle.fit)
+        with replace_file(folder / f"{name}.png") as partial:
+            images.write_png(partial, overlay(image, heat))
+
+    with ThreadPoolExecutor(DECODERS) as threads:
+        list(threads.map(draw, batch.files, names, heatmaps(bundle.model, batch.squares, batch.predicted)))

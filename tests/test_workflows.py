@@ -1,0 +1,113 @@
+"""GitHub's workflow files, and the check of dvc.lock that they run."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+READ = {"contents": "read"}
+PIPELINE = """
+stages:
+  download:
+    cmd: echo {seed} > raw
+    params: [seed]
+    outs: [raw]
+  train:
+    cmd: cp raw model
+    deps: [raw]
+    params: [epochs]
+    outs: [model]
+"""
+
+
+def load(name: str) -> dict:
+    """A workflow; YAML 1.1 reads the key `on` as true."""
+    content = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+    return {"on" if key is True else key: value for key, value in content.items()}
+
+
+def commands(job: dict) -> str:
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def test_the_files_follow_githubs_schema():
+    words = ["-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS)]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(WORKFLOWS) == 2
+
+
+def test_every_pull_request_and_every_push_to_main_is_tested_once():
+    assert set(load("pr.yml")["on"]) == {"pull_request"}
+    assert load("ci.yml")["on"] == {"push": {"branches": ["main"]}}
+    for name, job in (("pr.yml", "check"), ("ci.yml", "test")):
+        said = commands(load(name)["jobs"][job])
+        assert "bash .ci/run" in said
+        assert "bash .ci/lock" in said
+
+
+def test_the_job_that_may_write_runs_nothing_of_the_pull_request():
+    content = load("pr.yml")
+    check, comment = content["jobs"]["check"], content["jobs"]["comment"]
+    assert content["permissions"] == READ
+    assert "permissions" not in check
+    assert check["steps"][0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    assert comment["permissions"] == {"pull-requests": "write"}
+    assert not [step for step in comment["steps"] if step.get("uses", "").startswith("actions/checkout")]
+    assert "head.repo.full_name == github.repository" in comment["if"]
+
+
+def test_the_comment_is_pr_reports_and_the_summary_has_it_too():
+    jobs = load("pr.yml")["jobs"]
+    said = commands(jobs["check"])
+    assert 'python -m skinlesion pr-report "$BASE" > comment.md' in said
+    assert 'cat comment.md >> "$GITHUB_STEP_SUMMARY"' in said
+    assert "--edit-last --create-if-none --body-file comment.md" in commands(jobs["comment"])
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_no_expression_stands_in_a_script(file):
+    """A branch's name is the author's choice: in a script it would be code."""
+    assert not [job for job in load(file.name)["jobs"].values() if "${{" in commands(job)]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A repository of two stages as CI sees it after a run: dvc.lock without data, and .venv with dvc."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in (".ci", ".dvc", ".venv/bin"):
+        (folder / name).mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "lock", folder / ".ci")
+    dvc = folder / ".venv" / "bin" / "dvc"
+    dvc.write_text(f'#!/bin/sh\nDVC_NO_ANALYTICS=1 exec "{sys.executable}" -m dvc "$@"\n')
+    dvc.chmod(0o755)
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    (folder / "dvc.yaml").write_text(PIPELINE)
+    (folder / "params.yaml").write_text("seed: 1\nepochs: 1\n")
+    subprocess.run([dvc, "repro"], cwd=folder, capture_output=True, check=True)
+    for name in ("raw", "model"):
+        (folder / name).unlink()
+    shutil.rmtree(folder / ".dvc" / "cache")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("params", "stale"),
+    [
+        ("seed: 1\nepochs: 1\n", False),
+        ("seed: 1\nepochs: 2\n", True),
+        ("seed: 2\nepochs: 1\n", True),  # the first stage, which `dvc repro --dry --allow-missing` lets pass
+    ],
+)
+def test_a_stale_dvc_lock_is_found(checkout, params, stale):
+    (checkout / "params.yaml").write_text(params)
+    command = ["bash", str(checkout / ".ci" / "lock")]
+    done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == stale, done.stdout
+    assert ("dvc repro, then commit" in done.stdout) == stale
