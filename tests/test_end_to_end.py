@@ -103,6 +103,10 @@ def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(p
         assert ran(dvc(project, "exp", "run", "-S", "model.backbone=resnet50")) == STAGES[5:]
         assert re.search(r"metrics/train.json\s+parameters\s+11189703\s+23602055", dvc(project, "metrics", "diff"))
         assert re.search(r"model.backbone\s+resnet18\s+resnet50", dvc(project, "params", "diff"))
+        table = dvc(project, "metrics", "diff", "--md")
+        assert len([line for line in table.splitlines() if line.startswith("| metrics/")]) < 25, (
+            "more than a comment holds"
+        )
         dvc(project, "plots", "diff", "HEAD", "-o", "plots_page")
         page = (project / "plots_page" / "index.html").read_text()
         for plot in (
