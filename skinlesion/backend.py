@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from skinlesion import verbose
+
 CHATTER = re.compile(
     r"^(WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions"
     r"|E\d{4} .*failed call to cuInit)"  # no GPU, which is no error unless train.device insists on one
@@ -15,7 +17,13 @@ CHATTER = re.compile(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr meanwhile; drop its notes and warnings, pass on all else."""
+    """Hold back what C++ code writes to stderr meanwhile; drop its notes and warnings, pass on all else.
+
+    Where more is asked for, nothing is held back.
+    """
+    if verbose.asked():
+        yield
+        return
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
@@ -30,6 +38,6 @@ def quiet() -> Iterator[None]:
             sys.stderr.writelines(line for line in held if not CHATTER.match(line))
 
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
 with quiet():
     import keras  # noqa: F401

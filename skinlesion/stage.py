@@ -3,19 +3,25 @@
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
-from skinlesion import paths
+from skinlesion import paths, verbose
 from skinlesion.errors import UserError
 from skinlesion.files import write_json
 
 
 def run(main: Callable[[], object], name: str) -> None:
-    """Run a stage's `main`: a UserError becomes its message and exit code 1; wall time goes to metrics/timing.json."""
+    """Run a stage's `main`: a UserError becomes its message and exit code 1; wall time goes to metrics/timing.json.
+
+    -v also shows where a message came from, and what the backend has to say.
+    """
     start = time.perf_counter()
     try:
         main()
     except UserError as error:
+        if verbose.asked():
+            traceback.print_exc()
         sys.exit(f"{name}: {error}")
     except OSError as error:
         sys.exit(f"{name}: {error}. Is the disk full, or the file or folder not readable or writable?")

@@ -59,6 +59,14 @@ def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(project):
     assert done.stdout == ""
 
 
+def test_verbose_says_where_a_message_came_from(project, capsys, monkeypatch):
+    monkeypatch.setenv("SKINLESION_VERBOSE", "")
+    assert main(["preset", "apply", "resnet51"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["-v", "preset", "apply", "resnet51"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["preset"], ["preset", "apply"], ["prset"], ["preset", "list", "x"]])
 def test_a_command_line_that_makes_no_sense_shows_the_usage(words, project, capsys):
     with pytest.raises(SystemExit) as caught:

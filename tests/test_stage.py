@@ -34,6 +34,13 @@ def test_a_user_error_becomes_its_message() -> None:
     assert not paths.TIMING.exists()
 
 
+def test_asked_for_more_it_also_says_where_the_message_came_from(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["stages/merge.py", "-v"])
+    with pytest.raises(SystemExit):
+        stage.run(refuse, "merge")
+    assert "in refuse" in capsys.readouterr().err
+
+
 def test_an_interruption_is_no_traceback_either() -> None:
     with pytest.raises(SystemExit) as caught:
         stage.run(interrupt, "merge")
