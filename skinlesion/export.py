@@ -2,7 +2,7 @@
 
 Both take float32 RGB 0-255 (N, S, S, 3), named `image`, and give what people are shown: calibrated probabilities (N, 7)
 at natural class frequencies, named `probabilities`, in the order of CODES. What a program needs to know beside that
-(classes, side, fit, calibration) travels along as JSON: in the SavedModel's assets.extra/skinlesion.json, and as
+(classes, side, how to resize) travels along as JSON: in the SavedModel's assets.extra/skinlesion.json, and as
 ONNX metadata of the name skinlesion.
 """
 
@@ -44,7 +44,8 @@ def about(bundle: Bundle) -> dict[str, Any]:
         "input": "RGB, 0 to 255, float32",
         "side": bundle.model.input_shape[1],
         "fit": bundle.fit,
-        "calibration": bundle.calibration.to_json(),
+        "resize": "crop: the centre square, stretch: the whole; then OpenCV, INTER_AREA to shrink, INTER_CUBIC to grow",
+        "output": "calibrated already, and at natural class frequencies: apply nothing to it",
     }
 
 

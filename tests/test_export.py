@@ -123,7 +123,8 @@ def test_what_a_program_needs_to_know_travels_along(bundles, tmp_path):
         content = json.loads(text)
         assert content["classes"] == list(CODES)
         assert (content["side"], content["fit"]) == (32, "crop")
-        assert content["calibration"] == CALIBRATION.to_json()
+        assert "INTER_AREA" in content["resize"]
+        assert "apply nothing" in content["output"]
 
 
 def test_the_command_writes_beside_the_model_and_again(bundles, tmp_path, capsys):

@@ -87,3 +87,9 @@ def test_every_command_has_help(command, capsys):
 def test_every_module_of_commands_is_a_command():
     files = (ROOT / "skinlesion" / "commands").glob("[!_]*.py")
     assert sorted(COMMANDS) == sorted(file.stem.replace("_", "-") for file in files)
+
+
+def test_a_port_that_is_none_is_refused_in_a_sentence(capsys):
+    with pytest.raises(SystemExit):
+        main(["demo", "--port", "80000"])
+    assert "a port is a number from 0 to 65535. Received: 80000" in capsys.readouterr().err
