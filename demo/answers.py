@@ -8,13 +8,13 @@ import numpy as np
 
 from demo.likeness import Reference
 from demo.likeness import load as load_reference
-from skinlesion.backend import keras  # before what uses Keras: it starts it quietly
+from skinlesion import backend  # noqa: F401  before what uses Keras: it starts it quietly
 from skinlesion.classes import CODES
 from skinlesion.data import images
 from skinlesion.evaluation.overlay import overlay
 from skinlesion.inference import natural, square
 from skinlesion.model import bundle
-from skinlesion.model.gradcam import MIRRORS, class_maps, logits_of, normalised
+from skinlesion.model.gradcam import Explainer
 
 SHOWN = 448  # px: people see more than the model does
 
@@ -24,7 +24,7 @@ class Answer:
     """What is said of a picture.
 
     picture: RGB uint8 (SHOWN, SHOWN, 3), what the model saw of it, finer. probabilities: float64 (7,), in the order of
-    CODES, at natural class frequencies. features: the feature maps of its mirrored views (4, h, w, channels).
+    CODES, at natural class frequencies. features: the feature maps of its views, (views, 1, h, w, channels).
     """
 
     picture: np.ndarray
@@ -52,18 +52,15 @@ class Classifier:
     def __init__(self, path: Path) -> None:
         self.bundle = bundle.load(path)
         self.reference: Reference = load_reference()
-        # Kept, as each new model would be compiled anew; gradcam.heatmaps makes its own.
-        preprocessing, backbone, head = map(self.bundle.model.get_layer, ("preprocessing", "backbone", "head"))
-        self.body, self.logits = keras.Sequential([preprocessing, backbone]), logits_of(head)
+        self.explainer = Explainer(self.bundle.model)
         self.one_at_a_time = threading.Lock()
 
     def answer(self, image: np.ndarray) -> Answer:
         """Answer for a picture, RGB uint8 (H, W, 3) of any size; its probabilities are those of `predict`."""
         seen = square(self.bundle, image)
-        views = np.stack([seen[::down, ::right] for down, right in MIRRORS])
         with self.one_at_a_time:
             probabilities = natural(self.bundle, seen[None])[0]
-            features = self.body.predict_on_batch(views)
+            features = self.explainer.features(seen[None])
         distance = self.reference.distance(image)
         usual = distance < self.reference.limit
         return Answer(images.fit(image, SHOWN, self.bundle.fit), probabilities, features, distance, usual)
@@ -75,9 +72,7 @@ class Classifier:
     def heat(self, features: np.ndarray, label: int) -> np.ndarray:
         """Grad-CAM (h, w), as gradcam.heatmaps gives it."""
         with self.one_at_a_time:
-            maps = class_maps(self.logits, features, np.full(len(MIRRORS), label))
-        turned_back = [one[::down, ::right] for one, (down, right) in zip(maps, MIRRORS, strict=True)]
-        return normalised(np.mean(turned_back, axis=0)[None])[0]
+            return self.explainer.heat(features, np.array([label]))[0]
 
 
 class WhenTrained:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from skinlesion.backend import quiet
-from skinlesion.calibration import LEAST
+from skinlesion.calibration import LEAST, to_frequencies
 from skinlesion.classes import CODES, DIAGNOSES
 from skinlesion.errors import UserError
 from skinlesion.files import replace_file, replace_folder
@@ -28,8 +28,8 @@ OPSET = 17  # of ONNX: read by ONNX Runtime since 1.12 (2022)
 def calibrated(bundle: Bundle) -> keras.Model:
     """The model and its calibration as one model: what Calibration.corrected says, in Keras' operations."""
     calibration, ops = bundle.calibration, keras.ops
-    trained, natural = calibration.trained, calibration.natural
-    ratio = np.divide(natural, trained, out=(natural > 0).astype(float), where=trained > 0)
+    # What the correction does to equal probabilities, up to a factor that the sum below takes out.
+    ratio = to_frequencies(np.ones((1, len(CODES))), calibration.trained, calibration.natural)
     image = keras.Input(bundle.model.input_shape[1:], name="image", dtype="float32")
     logits = ops.log(ops.maximum(bundle.model(image, training=False), LEAST)) / calibration.temperature
     weighed = ops.maximum(ops.softmax(logits), LEAST) * ratio.astype("float32")

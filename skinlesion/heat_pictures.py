@@ -11,15 +11,16 @@ from skinlesion.evaluation.overlay import overlay
 from skinlesion.files import replace_file
 from skinlesion.inference import DECODERS, Batch
 from skinlesion.model.bundle import Bundle
-from skinlesion.model.gradcam import heatmaps
+from skinlesion.model.gradcam import Explainer
 
 SIDE = 448  # px: people see more than the model does
 
 
-def write(bundle: Bundle, batch: Batch, folder: Path, names: Sequence[str]) -> None:
+def write(bundle: Bundle, explainer: Explainer, batch: Batch, folder: Path, names: Sequence[str]) -> None:
     """Write a PNG for each image of the batch, its Grad-CAM for the predicted class laid over the model's square.
 
     Args:
+        explainer: of the bundle's model.
         names: of the PNGs, without suffix, in the order of batch.files.
 
     Raises:
@@ -34,4 +35,4 @@ def write(bundle: Bundle, batch: Batch, folder: Path, names: Sequence[str]) -> N
             images.write_png(partial, overlay(image, heat))
 
     with ThreadPoolExecutor(DECODERS) as threads:
-        list(threads.map(draw, batch.files, names, heatmaps(bundle.model, batch.squares, batch.predicted)))
+        list(threads.map(draw, batch.files, names, explainer.heatmaps(batch.squares, batch.predicted)))

@@ -41,6 +41,15 @@ def document() -> dict:
     return yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The committed params.yaml and presets/, in the current folder."""
+    shutil.copytree(REPOSITORY / "presets", tmp_path / "presets")
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
     """The committed params.yaml as the stages read it."""

@@ -1,7 +1,6 @@
 """python -m skinlesion, as it is typed."""
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -15,15 +14,7 @@ from skinlesion.__main__ import COMMANDS, main
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_list_prints_every_published_system_with_its_numbers(project, capsys):
+def test_list_prints_every_published_system_with_its_numbers(folder, capsys):
     assert main(["preset", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert len(lines) == 11
@@ -32,20 +23,20 @@ def test_list_prints_every_published_system_with_its_numbers(project, capsys):
     assert "nothing published" in lines["sample"]
 
 
-def test_show_prints_the_document(project, capsys):
+def test_show_prints_the_document(folder, capsys):
     assert main(["preset", "show", "resnet50_se"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["published"] == {"accuracy": 0.778}
 
 
-def test_apply_changes_params_and_says_what(project, capsys):
+def test_apply_changes_params_and_says_what(folder, capsys):
     assert main(["preset", "apply", "resnet50_se"]) == 0
     assert "model.attention: none -> se" in capsys.readouterr().out
-    assert yaml.safe_load((project / "params.yaml").read_text())["model"]["attention"] == "se"
+    assert yaml.safe_load((folder / "params.yaml").read_text())["model"]["attention"] == "se"
     assert main(["preset", "apply", "resnet50_se"]) == 0
     assert "already" in capsys.readouterr().out
 
 
-def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(project):
+def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(folder):
     done = subprocess.run(
         [sys.executable, "-m", "skinlesion", "preset", "apply", "resnet51"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -59,7 +50,7 @@ def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(project):
     assert done.stdout == ""
 
 
-def test_verbose_says_where_a_message_came_from(project, capsys, monkeypatch):
+def test_verbose_says_where_a_message_came_from(folder, capsys, monkeypatch):
     monkeypatch.setenv("SKINLESION_VERBOSE", "")
     assert main(["preset", "apply", "resnet51"]) == 1
     assert "Traceback" not in capsys.readouterr().err
@@ -68,7 +59,7 @@ def test_verbose_says_where_a_message_came_from(project, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [[], ["preset"], ["preset", "apply"], ["prset"], ["preset", "list", "x"]])
-def test_a_command_line_that_makes_no_sense_shows_the_usage(words, project, capsys):
+def test_a_command_line_that_makes_no_sense_shows_the_usage(words, folder, capsys):
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2

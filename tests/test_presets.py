@@ -1,6 +1,5 @@
 """Presets: documents that hold, laid over params.yaml without disturbing it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,6 @@ SYSTEMS = {
 ALL = [*SYSTEMS, "ham10000", "sample"]
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
-    """A folder with params.yaml and presets/, as the current one."""
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    (tmp_path / "params.yaml").write_text(COMMITTED)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def leaves(content: dict, at: str = "") -> set[str]:
     """The dotted keys of a document's values; what can be null or a mapping is one value."""
     whole = {"train.augmentation", "train.reduce_learning_rate"}
@@ -50,18 +40,18 @@ def comments(text: str) -> list[str]:
     return [line[line.index("#") :] for line in text.splitlines() if "#" in line]
 
 
-def test_the_presets_are_the_published_systems_and_two_of_our_own(project):
+def test_the_presets_are_the_published_systems_and_two_of_our_own(folder):
     assert set(presets.names()) == set(ALL)
     assert set(presets.published()) == set(SYSTEMS)
     assert presets.names()[-2:] == ["ham10000", "sample"]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_a_published_system_is_as_the_design_records_it(project, name):
+def test_a_published_system_is_as_the_design_records_it(folder, name):
     size, per_class, published = SYSTEMS[name]
     preset = presets.load(name)
     presets.apply(name)
-    content = yaml.safe_load((project / "params.yaml").read_text())
+    content = yaml.safe_load((folder / "params.yaml").read_text())
     assert preset.published == published
     assert (content["images"]["size"], content["balance"]["per_class"]) == (size, per_class)
     assert content["split"]["protocol"] == "image"
@@ -71,9 +61,9 @@ def test_a_published_system_is_as_the_design_records_it(project, name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_preset_over_the_committed_params_is_accepted_and_keeps_comments_and_order(project, name):
+def test_a_preset_over_the_committed_params_is_accepted_and_keeps_comments_and_order(folder, name):
     presets.apply(name)
-    after = (project / "params.yaml").read_text()
+    after = (folder / "params.yaml").read_text()
     Params.model_validate(yaml.safe_load(after))
     assert comments(after) == comments(COMMITTED)
     keys = [[line.split(":")[0] for line in text.splitlines()] for text in (COMMITTED, after)]
@@ -81,19 +71,19 @@ def test_a_preset_over_the_committed_params_is_accepted_and_keeps_comments_and_o
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_sample_gives_back_the_committed_file_to_the_byte(project, name):
+def test_sample_gives_back_the_committed_file_to_the_byte(folder, name):
     presets.apply(name)
     presets.apply("sample")
-    assert (project / "params.yaml").read_text() == COMMITTED
+    assert (folder / "params.yaml").read_text() == COMMITTED
 
 
-def test_sample_gives_back_the_committed_file_after_all_presets_in_a_row(project):
+def test_sample_gives_back_the_committed_file_after_all_presets_in_a_row(folder):
     for name in [*ALL[:-1], "sample"]:
         presets.apply(name)
-    assert (project / "params.yaml").read_text() == COMMITTED
+    assert (folder / "params.yaml").read_text() == COMMITTED
 
 
-def test_no_preset_leaves_behind_what_another_set(project):
+def test_no_preset_leaves_behind_what_another_set(folder):
     machine = {"train.precision", "train.device", "train.deterministic"}
     params = yaml.safe_load(COMMITTED)
     run = leaves({name: params[name] for name in ("images", "balance", "split", "model", "train")}) - machine
@@ -104,31 +94,31 @@ def test_no_preset_leaves_behind_what_another_set(project):
     assert leaves(presets.load("sample").params) == leaves(presets.load("ham10000").params) == whole
 
 
-def test_published_systems_leave_the_data_alone(project):
+def test_published_systems_leave_the_data_alone(folder):
     for name in SYSTEMS:
         assert "data" not in presets.load(name).params
     presets.apply("ham10000")
     presets.apply("resnet50_a")
-    assert yaml.safe_load((project / "params.yaml").read_text())["data"]["source"] == "kaggle"
+    assert yaml.safe_load((folder / "params.yaml").read_text())["data"]["source"] == "kaggle"
 
 
-def test_apply_says_what_it_changed_and_the_second_time_nothing(project):
+def test_apply_says_what_it_changed_and_the_second_time_nothing(folder):
     changed = presets.apply("resnet50_gap")
     assert "images.size: 80 -> 224" in changed
     assert "balance.per_class: 120 -> null" in changed
     assert not [line for line in changed if line.startswith("train.batch_size")]
-    modified = (project / "params.yaml").stat().st_mtime_ns
+    modified = (folder / "params.yaml").stat().st_mtime_ns
     assert presets.apply("resnet50_gap") == []
-    assert (project / "params.yaml").stat().st_mtime_ns == modified
+    assert (folder / "params.yaml").stat().st_mtime_ns == modified
 
 
-def test_an_unknown_name_is_refused_with_a_hint(project):
+def test_an_unknown_name_is_refused_with_a_hint(folder):
     with pytest.raises(UserError, match=r"no preset is named 'resnet_18'\. Did you mean 'resnet18'"):
         presets.apply("resnet_18")
 
 
 @pytest.mark.parametrize("name", ["../params", "duplicates/sample", "", "sample.yaml"])
-def test_a_name_is_no_path(project, name):
+def test_a_name_is_no_path(folder, name):
     with pytest.raises(UserError, match="no preset is named"):
         presets.load(name)
 
@@ -142,8 +132,8 @@ def test_a_name_is_no_path(project, name):
         ("title: [", "is not valid YAML"),
     ],
 )
-def test_a_document_with_a_mistake_is_refused(project, change, words):
-    path = project / "presets" / "resnet18.yaml"
+def test_a_document_with_a_mistake_is_refused(folder, change, words):
+    path = folder / "presets" / "resnet18.yaml"
     key = change.split(":")[0]
     lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{key}:")]
     path.write_text("\n".join([change, *lines]))
@@ -151,16 +141,16 @@ def test_a_document_with_a_mistake_is_refused(project, change, words):
         presets.load("resnet18")
 
 
-def test_a_preset_that_does_not_fit_changes_nothing(project):
-    path = project / "presets" / "resnet18.yaml"
+def test_a_preset_that_does_not_fit_changes_nothing(folder):
+    path = folder / "presets" / "resnet18.yaml"
     path.write_text(path.read_text().replace("head: gap", "head: gab"))
     with pytest.raises(UserError, match=r"params.yaml with preset resnet18 cannot be used:\n.*Did you mean 'gap'"):
         presets.apply("resnet18")
-    assert (project / "params.yaml").read_text() == COMMITTED
+    assert (folder / "params.yaml").read_text() == COMMITTED
     path.write_text(path.read_text().replace("head: gab", "haed: gap"))
     with pytest.raises(UserError, match=r"model\.haed is missing"):
         presets.apply("resnet18")
-    assert sorted(file.name for file in project.iterdir()) == ["params.yaml", "presets"]
+    assert sorted(file.name for file in folder.iterdir()) == ["params.yaml", "presets"]
 
 
 @pytest.mark.parametrize(

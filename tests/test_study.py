@@ -42,15 +42,6 @@ def git(*words: str) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch) -> Path:
-    """params.yaml and presets/ in the current folder."""
-    shutil.copytree(ROOT / "presets", tmp_path / "presets")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def repository(folder, monkeypatch) -> Path:
     """A Git and DVC repository, committed, whose one stage is a stub that fails where there is attention."""
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")

@@ -36,15 +36,16 @@ def run(files: list[Path], arguments: argparse.Namespace) -> int:
 
     from skinlesion import heat_pictures, inference, inputs, predicted
     from skinlesion.data import tables
-    from skinlesion.model import bundle
+    from skinlesion.model import bundle, gradcam
 
     trained = bundle.load(arguments.model)
+    explainer = gradcam.Explainer(trained.model) if arguments.gradcam else None
     names = dict(zip(files, inputs.names(files), strict=True))
     parts, bad = [], []
     with tqdm(total=len(files), desc="predicting", unit="image", disable=None if len(files) > 1 else True) as bar:
         for batch in inference.batches(trained, files, arguments.tta):
-            if arguments.gradcam and batch.files:
-                heat_pictures.write(trained, batch, arguments.gradcam, [names[file] for file in batch.files])
+            if explainer and batch.files:
+                heat_pictures.write(trained, explainer, batch, arguments.gradcam, [names[file] for file in batch.files])
             parts.append(predicted.table(batch))
             bad += batch.bad
             bar.update(len(batch.files) + len(batch.bad))

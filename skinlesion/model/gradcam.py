@@ -33,16 +33,32 @@ def heatmaps(
         float32 (N, h, w): 0 where nothing speaks for the class, 1 at the place that does most; 0 everywhere where no
         place does.
     """
-    preprocessing, backbone, head = (model.get_layer(part) for part in ("preprocessing", "backbone", "head"))
-    body, logits = keras.Sequential([preprocessing, backbone]), logits_of(head)
+    return Explainer(model, views).heatmaps(images, labels)
 
-    def maps(batch: slice, down: int, right: int) -> np.ndarray:
-        features = body.predict_on_batch(np.ascontiguousarray(images[batch, ::down, ::right]))
-        return class_maps(logits, features, labels[batch])[:, ::down, ::right]
 
-    batches = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
-    averaged = [np.mean([maps(batch, *view) for view in views], axis=0) for batch in batches]
-    return normalised(np.concatenate(averaged))
+class Explainer:
+    """`heatmaps` of one model, for whoever asks again: its parts are compiled once, and feature maps can be kept."""
+
+    def __init__(self, model: keras.Model, views: Sequence[tuple[int, int]] = MIRRORS) -> None:
+        preprocessing, backbone, head = (model.get_layer(part) for part in ("preprocessing", "backbone", "head"))
+        self.body, self.logits = keras.Sequential([preprocessing, backbone]), logits_of(head)
+        self.views = views
+
+    def heatmaps(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Images (N, H, W, 3) and labels (N,) to maps (N, h, w), in batches."""
+        batches = [slice(start, start + BATCH) for start in range(0, len(images), BATCH)]
+        return np.concatenate([self.heat(self.features(images[batch]), labels[batch]) for batch in batches])
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """The feature maps of every view: (views, N, h, w, channels)."""
+        seen = (np.ascontiguousarray(images[:, ::down, ::right]) for down, right in self.views)
+        return np.stack([self.body.predict_on_batch(one) for one in seen])
+
+    def heat(self, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The maps (N, h, w) from what `features` gave."""
+        views = zip(features, self.views, strict=True)
+        maps = [class_maps(self.logits, one, labels)[:, ::down, ::right] for one, (down, right) in views]
+        return normalised(np.mean(maps, axis=0))
 
 
 def logits_of(head: keras.Model) -> keras.Model:
