@@ -9,9 +9,9 @@ from skinlesion.model import bundle
 from skinlesion.model.build import build
 from skinlesion.predict import probabilities
 from skinlesion.stage import run
-from skinlesion.training import determinism, devices, options
+from skinlesion.training import determinism, devices, options, resume
 from skinlesion.training.calibrate import calibrate
-from skinlesion.training.fit import fit
+from skinlesion.training.fit import fit, summary
 
 
 def main() -> dict:
@@ -28,29 +28,26 @@ def main() -> dict:
     rows = settings.backbone, settings.head, settings.images.size
     attention = settings.model.attention
     model = build(*rows, settings.model.weights, precision, attention)
-    history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed)
-
-    # Saved in float32, it predicts the same on every machine.
-    final = build(*rows, weights=None, attention=attention)
-    final.set_weights(model.get_weights())
-    validated = probabilities(final, validation[0], settings.train.batch_size)
-    class_weight = options.CLASS_WEIGHTS[settings.train.class_weights](train[1])
-    calibration = calibrate(table, validation[1], validated, class_weight)
-    bundle.save(final, calibration, settings.images.fit, paths.MODEL)
-    tables.write(paths.HISTORY, history, float_format="%.6g")
-    best = history.iloc[best_epoch - 1]
-    metrics = {
-        "parameters": final.count_params(),
-        "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
-        "epochs": len(history),
-        "best_epoch": best_epoch,
-        "validation": {
-            name.removeprefix("val_"): round(float(best[name]), 4) for name in history if name[:4] == "val_"
-        },
-        "device": device,
-        "precision": precision,
-    }
-    write_json(paths.TRAIN_METRICS, metrics)
+    key = resume.key_of(settings, model, (*train, *validation), device=device, precision=precision)
+    with resume.progress(key) as progress:
+        history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed, progress)
+        # Saved in float32, it predicts the same on every machine.
+        final = build(*rows, weights=None, attention=attention)
+        final.set_weights(model.get_weights())
+        validated = probabilities(final, validation[0], settings.train.batch_size)
+        class_weight = options.CLASS_WEIGHTS[settings.train.class_weights](train[1])
+        calibration = calibrate(table, validation[1], validated, class_weight)
+        bundle.save(final, calibration, settings.images.fit, paths.MODEL)
+        tables.write(paths.HISTORY, history, float_format="%.6g")
+        trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+        metrics = {
+            "parameters": final.count_params(),
+            "trainable_parameters": trainable,
+            **summary(history, best_epoch),
+            "device": device,
+            "precision": precision,
+        }
+        write_json(paths.TRAIN_METRICS, metrics)
     said = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
     print(f"train: best epoch {best_epoch} of {len(history)}: {said}; temperature {calibration.temperature:.2f}")
     return metrics

@@ -12,11 +12,11 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
         super().__init__()
         self.images, self.labels, self.batch_size, self.seed = images, labels, batch_size, seed
-        self.epoch = 0
-        self.shuffle()
+        self.start(0)
 
-    def shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.images))
+    def start(self, epoch: int, logs: dict | None = None) -> None:
+        """Put the images in the order of an epoch, counted from 0; it can stand as Keras' on_epoch_begin."""
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
 
     def __len__(self) -> int:
         return math.ceil(len(self.images) / self.batch_size)
@@ -24,7 +24,3 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
         return self.images[rows], self.labels[rows]
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.shuffle()

@@ -12,14 +12,24 @@ from skinlesion.sections import Train
 from skinlesion.training import augmentation, options, schedules
 from skinlesion.training.batches import Batches
 from skinlesion.training.callbacks import KeepBest, Validate, mode
+from skinlesion.training.progress import Follow, Progress
 
 Images = tuple[np.ndarray, np.ndarray]  # uint8 (N, H, W, 3), labels (N,) as numbers of CODES
 
 
 def fit(
-    model: keras.Model, train: Images, validation: Images, phases: list[Phase], how: Train, seed: int
+    model: keras.Model,
+    train: Images,
+    validation: Images,
+    phases: list[Phase],
+    how: Train,
+    seed: int,
+    progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Train `model` in place; it ends with the weights of its best epoch on validation.
+
+    Args:
+        progress: where an earlier run of the same training stood, to go on from there; None: it begins.
 
     Returns:
         the history, a row per epoch: epoch (from 1, over all phases), phase (from 1), learning_rate, loss,
@@ -34,10 +44,13 @@ def fit(
     class_weight = options.CLASS_WEIGHTS[how.class_weights](train[1])
     trained = augmentation.before(model, how.augmentation, seed)
     batches = Batches(*train, how.batch_size, seed)
-    best = KeepBest(how.monitor)
-    history: list[dict] = []
+    best, progress = KeepBest(how.monitor), progress or Progress()
     for number, phase in enumerate(phases, start=1):
-        start, epochs = len(history), min(phase.epochs, how.max_epochs or phase.epochs)
+        if number < progress.phase:
+            continue
+        progress.stopped = progress.stopped and number == progress.phase
+        progress.phase, start = number, progress.before(number)
+        epochs = min(phase.epochs, how.max_epochs or phase.epochs)
         freeze.apply(backbone, phase, phases)
         trained.compile(
             optimizer=options.optimizer(how, phase.learning_rate),
@@ -46,23 +59,35 @@ def fit(
         )
         what = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
         print(f"phase {number} of {len(phases)} (trains: {what}), at most {epochs} epochs", flush=True)
-        logs = trained.fit(
+        done = len(progress.history)
+        callbacks = [
+            *averaging(how),
+            Validate(*validation, how.batch_size),
+            best,
+            *scheduling(how, phase, epochs, start),
+            *stopping(how),
+        ]
+        follow = Follow(progress, [model, trained], best, callbacks, phase.learning_rate)
+        trained.fit(
             batches,
             shuffle=False,  # the batches shuffle themselves
             class_weight=class_weight,
-            initial_epoch=start,
-            epochs=start + epochs,
-            callbacks=[
-                *averaging(how),
-                Validate(*validation, how.batch_size),
-                best,
-                *scheduling(how, phase, epochs, start),
-                *stopping(how),
-            ],
+            initial_epoch=done,
+            epochs=done if progress.stopped else start + epochs,
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=batches.start), *callbacks, follow],
             verbose=1 if sys.stdout.isatty() else 2,
-        ).history
-        history += rows(logs, number, phase, start)
-    return pd.DataFrame(history), best.epoch + 1
+        )
+    return pd.DataFrame(progress.history), best.epoch + 1
+
+
+def summary(history: pd.DataFrame, best_epoch: int) -> dict:
+    """What metrics/train.json says of a history as `fit` gives it."""
+    best = history.iloc[best_epoch - 1].filter(like="val_")
+    return {
+        "epochs": len(history),
+        "best_epoch": best_epoch,
+        "validation": {name.removeprefix("val_"): round(float(value), 4) for name, value in best.items()},
+    }
 
 
 def averaging(how: Train) -> list[keras.callbacks.Callback]:
@@ -85,13 +110,3 @@ def stopping(how: Train) -> list[keras.callbacks.Callback]:
     if how.early_stopping:
         callbacks.append(keras.callbacks.EarlyStopping(patience=how.early_stopping, **watched))
     return callbacks
-
-
-def rows(logs: dict[str, list[float]], phase_number: int, phase: Phase, start: int) -> list[dict]:
-    """Keras' history of one phase as rows of plots/history.csv."""
-    found = []
-    for index in range(len(logs["loss"])):
-        row = {name: values[index] for name, values in logs.items() if name != "learning_rate"}
-        rate = logs.get("learning_rate", [phase.learning_rate] * (index + 1))[index]
-        found.append({"epoch": start + index + 1, "phase": phase_number, "learning_rate": float(rate), **row})
-    return found

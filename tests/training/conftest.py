@@ -23,7 +23,17 @@ def policy() -> Iterator[None]:
 
 
 @pytest.fixture
-def tiny() -> keras.Model:
+def tiny(make_tiny: Callable[..., keras.Model]) -> keras.Model:
+    return make_tiny()
+
+
+@pytest.fixture(scope="session")
+def make_tiny() -> Callable[..., keras.Model]:
+    """`make_tiny(dropout=0.3)`: a new classifier with the weights of all others that it makes."""
+    return build_tiny
+
+
+def build_tiny(dropout: float = 0) -> keras.Model:
     """A classifier as `build` makes them. Its backbone's layers: 0 input, 1 conv, 2 norm, 3 relu, 4 conv, 5 norm."""
     keras.utils.set_random_seed(3)
     pixels = keras.Input((SIDE, SIDE, 3))
@@ -32,7 +42,8 @@ def tiny() -> keras.Model:
     x = layers.Conv2D(16, 3, strides=2, name="second")(x)
     features = layers.BatchNormalization(momentum=0.8, name="second_norm")(x)
     backbone = keras.Model(pixels, features, name="backbone")
-    head = heads.make([HeadLayer(average_pool="global")], features.shape[1:])
+    row = [HeadLayer(average_pool="global"), *([HeadLayer(dropout=dropout)] if dropout else [])]
+    head = heads.make(row, features.shape[1:])
     image = keras.Input((SIDE, SIDE, 3), dtype="float32")
     return keras.Model(image, head(backbone(preprocessing.make("tf", SIDE)(image))))
 

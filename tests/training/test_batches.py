@@ -38,18 +38,18 @@ def test_each_image_once_an_epoch_the_last_batch_being_what_is_left(size, sizes)
 
 def test_labels_go_with_their_images():
     batches = Batches(IMAGES, LABELS, 4, seed=5)
-    for _ in range(3):
+    for number in range(3):
+        batches.start(number)
         for images, labels in epoch(batches):
             np.testing.assert_array_equal(labels, images[:, 0, 0, 0].astype(int) * 3 % 7)
-        batches.on_epoch_end()
 
 
 def test_batches_are_made_anew_each_epoch():
     batches = Batches(IMAGES, LABELS, 4, seed=5)
     members = set()
-    for _ in range(5):
+    for number in range(5):
+        batches.start(number)
         members.add(tuple(frozenset(batch) for batch in order(batches)))
-        batches.on_epoch_end()
     assert len(members) == 5
     assert tuple(order(batches)[0]) != (0, 1, 2, 3)
 
@@ -62,16 +62,24 @@ def test_an_epoch_read_twice_is_the_same():
 @pytest.mark.parametrize("seed", [0, 5, 2**32 - 1])
 def test_same_seed_same_order(seed):
     one, other = (Batches(IMAGES, LABELS, 4, seed) for _ in range(2))
-    for _ in range(3):
+    for number in range(3):
+        for batches in (one, other):
+            batches.start(number)
         assert order(one) == order(other)
-        one.on_epoch_end()
-        other.on_epoch_end()
+
+
+def test_the_order_hangs_on_the_epoch_and_not_on_those_before_it():
+    one, other = (Batches(IMAGES, LABELS, 4, seed=5) for _ in range(2))
+    for number in range(4):
+        one.start(number)
+    other.start(3)
+    assert order(one) == order(other)
 
 
 def test_other_seeds_are_other_orders():
     """The next seed's first epoch is not this seed's second either, as a sum of seed and epoch would make it."""
     second = Batches(IMAGES, LABELS, 4, seed=5)
-    second.on_epoch_end()
+    second.start(1)
     assert order(Batches(IMAGES, LABELS, 4, seed=6)) not in (order(Batches(IMAGES, LABELS, 4, seed=5)), order(second))
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,24 @@ def test_equal_trainings_are_equal_bytes(twins):
 
 
 OUTPUTS = [paths.MODEL, paths.HISTORY, paths.TRAIN_METRICS]
+
+
+def test_killed_after_an_epoch_it_goes_on_to_equal_bytes(twins, tmp_path):
+    folder = write_set(tmp_path, ["train", "validation"], {})
+    process = start(folder)
+    try:
+        while not list((folder / "models").glob(".progress-*.npz")):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.01)
+    finally:
+        process.kill()
+    process.communicate()
+    assert not (folder / paths.MODEL).exists()
+    again = start(folder)
+    output, _ = again.communicate(timeout=300)
+    assert "train: goes on after epoch 1, kept in models/.progress-" in output
+    assert [path for path in OUTPUTS if (folder / path).read_bytes() != (twins[0] / path).read_bytes()] == []
+    assert [path.name for path in (folder / "models").iterdir()] == [paths.MODEL.name]
 
 
 def test_the_model_was_trained(twins):
