@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 GPU ?=
+PINS ?= --upgrade
+# Every file that pip fetches must have one of the hashes in requirements*.txt.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup repro test lint pins clean
+.PHONY: help setup repro test lint pins audit clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -12,13 +15,13 @@ help:  ## this list
 .venv/ready: requirements.txt requirements-dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(INSTALL) -r requirements.txt -r requirements-dev.txt
 	echo 'import os, sys; os.environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + os.environ.get("PATH", "")' \
 		> "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/stages_use_this_python.pth"
 	touch $@
 
 .venv/ready-gpu: .venv/ready requirements-gpu.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-gpu.txt
+	$(INSTALL) -r requirements-gpu.txt
 	touch $@
 
 setup: $(if $(GPU),.venv/ready-gpu,.venv/ready)  ## install the pinned packages into .venv
@@ -34,9 +37,16 @@ lint: setup  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-pins: setup  ## compile requirements*.in into pinned requirements*.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header requirements-dev.in -o requirements-dev.txt
+pins: setup  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
+	for name in requirements requirements-dev requirements-gpu; do \
+		$(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+			$$name.in -o $$name.txt || exit 1; \
+	done
+
+audit: setup  ## ask PyPI for known vulnerabilities of the pins
+	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt 2> .venv/audit.log; \
+		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays
 	rm -rf .venv data models metrics/timing.json

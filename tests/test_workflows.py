@@ -1,6 +1,7 @@
-"""GitHub's workflow files, and the check of dvc.lock that they run."""
+"""GitHub's workflow files, Dependabot's, the pins, and the check of dvc.lock that the workflows run."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+DEPENDABOT = ROOT / ".github" / "dependabot.yml"
 READ = {"contents": "read"}
 PIPELINE = """
 stages:
@@ -36,11 +38,52 @@ def commands(job: dict) -> str:
     return "\n".join(step.get("run", "") for step in job["steps"])
 
 
-def test_the_files_follow_githubs_schema():
-    words = ["-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS)]
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [("github-workflows", WORKFLOWS), ("dependabot", [DEPENDABOT])],
+    ids=["workflows", "dependabot"],
+)
+def test_the_files_follow_githubs_schema(schema, files):
+    words = ["-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert len(WORKFLOWS) == 2
+
+
+def test_dependabot_looks_after_packages_and_actions_once_a_week_in_one_request_each():
+    updates = yaml.safe_load(DEPENDABOT.read_text(encoding="utf-8"))["updates"]
+    assert [update["package-ecosystem"] for update in updates] == ["pip", "github-actions"]
+    for update in updates:
+        assert update["schedule"] == {"interval": "weekly"}
+        assert [group["patterns"] for group in update["groups"].values()] == [["*"]]
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-gpu"])
+def test_every_pin_has_its_hashes_and_no_index_is_named(name):
+    text = (ROOT / f"{name}.txt").read_text(encoding="utf-8")
+    pins = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE | re.IGNORECASE)[1:]
+    assert len(pins) > 40
+    loose = [
+        pin.splitlines()[0] for pin in pins if not re.match(r"\S+==\S+( ; .*)? \\\n    --hash=sha256:[0-9a-f]{64}", pin)
+    ]
+    assert not loose
+    assert "://" not in text
+    assert "--index" not in text
+
+
+def test_the_direct_needs_are_pinned_and_a_package_has_one_version_in_all_files():
+    found: dict[tuple[str, str], set[str]] = {}
+    for name in ("requirements", "requirements-dev", "requirements-gpu"):
+        text = (ROOT / f"{name}.txt").read_text(encoding="utf-8")
+        pinned = re.findall(r"^(\S+)==(\S+)(?: ; (.*))? \\$", text, flags=re.MULTILINE)
+        for package, version, marker in pinned:
+            python = "".join(re.findall(r"python_full_version \S+ '\S+'", marker))
+            found.setdefault((package, python), set()).add(version)
+        needs = re.findall(
+            r"^([a-z0-9][a-z0-9-]*)", (ROOT / f"{name}.in").read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        assert set(needs) <= {package for package, _, _ in pinned}
+    assert not {key: versions for key, versions in found.items() if len(versions) > 1}
 
 
 def test_every_pull_request_and_every_push_to_main_is_tested_once():

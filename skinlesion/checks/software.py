@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -39,7 +40,8 @@ def packages() -> Finding:
         return problem("the packages are not installed", SETUP)
     if not PINS.exists():
         return problem(f"{PINS} is missing", ROOT)
-    lines = [line.partition(" #")[0].strip() for line in PINS.read_text(encoding="utf-8").splitlines()]
+    text = PINS.read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [re.split(r" #| --hash", line)[0].strip() for line in text.splitlines()]
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     pins = [pin for pin in pins if pin.marker is None or pin.marker.evaluate()]
     missing, other = [], []
