@@ -14,7 +14,7 @@ DUPLICATES = Path("presets/duplicates")
 
 
 class Data(Section):
-    source: Literal["sample", "archive", "kaggle"]
+    source: Literal["sample", "archive", "kaggle", "dataverse"]
     sample_seed: Annotated[int, Field(ge=0)]
     archive: Path | None
     duplicates: Path | None

@@ -10,6 +10,7 @@ import yaml
 from skinlesion import paths
 from skinlesion.checks.finding import Finding, note, ok, problem
 from skinlesion.checks.software import SETUP, in_folder
+from skinlesion.data import dataverse_source, kaggle_source
 from skinlesion.params import Params
 from skinlesion.sections import Data
 
@@ -49,19 +50,29 @@ def archive(data: Data) -> Finding:
 def from_kaggle(_: Data) -> Finding:
     if util.find_spec("kaggle") is None:
         return problem("data.source: kaggle needs the package kaggle, which is missing", SETUP)
-    return ok("data.source: kaggle, 5.2 GB to download")
+    return ok("data.source: kaggle, 5.2 GiB to download")
 
 
-SOURCES: dict[str, Callable[[Data], Finding]] = {"sample": sample, "archive": archive, "kaggle": from_kaggle}
+def from_dataverse(_: Data) -> Finding:
+    return ok("data.source: dataverse, 2.8 GB to download, no account needed")
 
 
-# Bytes for the raw data: what is brought, and the copy in DVC's cache. Kaggle's zip is kept until it is unpacked.
+SOURCES: dict[str, Callable[[Data], Finding]] = {
+    "sample": sample,
+    "archive": archive,
+    "kaggle": from_kaggle,
+    "dataverse": from_dataverse,
+}
+
+
+# Bytes for the raw data: what is brought, and the copy in DVC's cache. Fetched zips stay until they are unpacked.
 DOWNLOADS: dict[str, Callable[[Data], float]] = {
     "sample": lambda data: 0.02e9,
     "archive": lambda data: 2 * size_of(data.archive.expanduser()),
-    "kaggle": lambda data: 5.2e9 + 2.8e9,
+    "kaggle": lambda data: kaggle_source.ZIP_BYTES + kaggle_source.UNPACKED_BYTES,
+    "dataverse": lambda data: 2 * dataverse_source.BYTES,
 }
-IMAGES = {"sample": 523, "archive": 10_015, "kaggle": 10_015}
+IMAGES = {"sample": 523, "archive": 10_015, "kaggle": 10_015, "dataverse": 10_015}
 PNG = 0.65  # part of a square's bytes that its PNG takes
 MODELS = 0.5e9
 

@@ -1,17 +1,21 @@
 """HAM10000 from Kaggle, through the `kaggle` package (2.2), which finds the credentials itself."""
 
 import io
+import os
 import shutil
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from skinlesion.data.archive import unpack
+from skinlesion.data.transfer import check_room, missing
 from skinlesion.errors import UserError
 
 DATASET = "kmader/skin-cancer-mnist-ham10000"
 PAGE = f"https://www.kaggle.com/datasets/{DATASET}"
 SCRATCH = ".kaggle-download"
+ZIP_BYTES = int(5.2 * 2**30)
+UNPACKED_BYTES = 2_800_000_000  # about half: each image is in the zip twice, and taken once
 
 CREDENTIALS = (
     "Give a token (from https://www.kaggle.com/settings/api) in KAGGLE_API_TOKEN or in "
@@ -31,22 +35,25 @@ REMEDIES = {
 
 
 def download(target: Path) -> None:
-    """Download HAM10000 (5.2 GB) from Kaggle and unpack it into the empty folder `target`.
+    """Download HAM10000 (5.2 GiB) from Kaggle and unpack it into the empty folder `target`.
 
     The zip goes to the folder .kaggle-download beside `target`, on the same disk. It is removed
-    after success and kept on failure: the next call resumes it, or finds it complete.
+    after success and kept on failure: the next call resumes it, or finds it complete. The package
+    compares its size with what Kaggle announces, `unpack` every image with the zip's checksums.
 
     Raises:
-        UserError: no credentials, Kaggle refuses or is out of reach, or `unpack` refuses the zip.
+        UserError: no credentials, no room on the disk, Kaggle refuses or is out of reach, or
+            `unpack` refuses the zip.
     """
     api = sign_in()
     scratch = target.parent / SCRATCH
+    archive = scratch / f"{DATASET.partition('/')[2]}.zip"
+    check_room(target, missing(archive, ZIP_BYTES) + UNPACKED_BYTES)
     try:
         api.dataset_download_files(DATASET, path=str(scratch), quiet=False)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
         advice = f"What has arrived is kept in {scratch}: run again to resume"
         raise explained(error, "The download", advice) from None
-    archive = scratch / f"{DATASET.partition('/')[2]}.zip"
     try:
         unpack(archive, target)
     except UserError as error:
@@ -57,6 +64,8 @@ def download(target: Path) -> None:
 
 def sign_in() -> Any:
     """The package's KaggleApi, authenticated; UserError where that fails."""
+    for name in ("VERBOSE", "VERBOSE_OUTPUT"):
+        os.environ.pop(name, None)  # with these, the package prints every request, its token included
     try:
         # Without credentials, authenticate prints a page of help and calls exit(). The import calls
         # it too and hides its errors, but raises OSError where it cannot make its own folder.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from skinlesion.data import archive, kaggle_source
+from skinlesion.data import archive, dataverse_source, kaggle_source
 from skinlesion.data.sample.make import make_sample
 from skinlesion.sections import Data
 
@@ -11,6 +11,7 @@ SOURCES: dict[str, Callable[[Path, Data], None]] = {
     "sample": lambda target, data: make_sample(target, data.sample_seed),
     "archive": lambda target, data: archive.unpack(data.archive.expanduser(), target),
     "kaggle": lambda target, data: kaggle_source.download(target),
+    "dataverse": lambda target, data: dataverse_source.download(target),
 }
 
 

@@ -11,7 +11,8 @@ from zipfile import ZipFile
 import pytest
 import requests
 
-from skinlesion.data.kaggle_source import DATASET, SCRATCH, download
+from skinlesion.data import transfer
+from skinlesion.data.kaggle_source import DATASET, SCRATCH, UNPACKED_BYTES, ZIP_BYTES, download
 from skinlesion.errors import UserError
 
 ZIP = "skin-cancer-mnist-ham10000.zip"
@@ -45,6 +46,17 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setitem(sys.modules, "kaggle", SimpleNamespace(api=api))
 
     return install
+
+
+@pytest.fixture(autouse=True)
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`free(2e9)`: so many bytes are free on the disk; at first, enough."""
+
+    def have(number: float) -> None:
+        monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=number))
+
+    have(1e12)
+    return have
 
 
 @pytest.fixture
@@ -145,6 +157,62 @@ def test_refused_zip_is_kept_and_named(fake: Callable[..., None], target: Path) 
     assert zip_path.is_file()
 
 
+def test_nothing_flows_before_there_is_room(fake: Callable[..., None], free: Callable, target: Path) -> None:
+    fake(tiny_zip)
+    free(ZIP_BYTES + UNPACKED_BYTES - 1)
+    with pytest.raises(UserError, match=r"need 8\.38GB free on the disk of .*Free some space"):
+        download(target)
+    assert not (target.parent / SCRATCH).exists()
+    free(ZIP_BYTES + UNPACKED_BYTES)
+    download(target)
+    assert (target / "HAM10000_metadata.csv").is_file()
+
+
+def test_what_has_arrived_needs_no_room_again(fake: Callable[..., None], free: Callable, target: Path) -> None:
+    def first(path: Path) -> None:
+        path.write_bytes(b"x" * 1000)
+        raise requests.ConnectionError
+
+    fake(first)
+    with pytest.raises(UserError):
+        download(target)
+    fake(tiny_zip)
+    free(ZIP_BYTES - 1000 + UNPACKED_BYTES - 1)
+    with pytest.raises(UserError, match="Free some space"):
+        download(target)
+    free(ZIP_BYTES - 1000 + UNPACKED_BYTES)
+    download(target)
+
+
+def test_an_image_that_differs_from_its_checksum_is_refused(fake: Callable[..., None], target: Path) -> None:
+    def damaged(path: Path) -> None:
+        tiny_zip(path)
+        path.write_bytes(path.read_bytes().replace(b"jpeg", b"jpek", 1))
+
+    fake(damaged)
+    with pytest.raises(UserError, match=r"Cannot read .*ISIC_1\.jpg"):
+        download(target)
+
+
+def test_a_zip_without_its_end_is_refused(fake: Callable[..., None], target: Path) -> None:
+    def short(path: Path) -> None:
+        tiny_zip(path)
+        path.write_bytes(path.read_bytes()[:-30])
+
+    fake(short)
+    with pytest.raises(UserError, match="Cannot read "):
+        download(target)
+
+
+@pytest.mark.parametrize("name", ["VERBOSE", "VERBOSE_OUTPUT"])
+def test_the_package_is_not_asked_to_print_its_requests(name: str, tmp_path: Path) -> None:
+    """It decides when it is imported, and would print the token with them."""
+    code = "from skinlesion.data.kaggle_source import sign_in\nprint('args', sign_in().args)\n"
+    credentials = {"KAGGLE_USERNAME": "x", "KAGGLE_KEY": SECRET, "HOME": str(tmp_path), name: "1"}
+    done = run_code(code, credentials)
+    assert done.stdout == "args []\n", done.stderr
+
+
 def test_next_call_finds_what_the_first_left(fake: Callable[..., None], target: Path) -> None:
     def first(path: Path) -> None:
         tiny_zip(path)
@@ -163,7 +231,6 @@ def test_next_call_finds_what_the_first_left(fake: Callable[..., None], target: 
 
 def run_with(environment: dict[str, str], target: Path) -> subprocess.CompletedProcess[str]:
     """Call download with the genuine package, in a process with no other credentials."""
-    clean = {name: os.environ[name] for name in os.environ if not name.startswith("KAGGLE")}
     code = (
         "import sys; from pathlib import Path\n"
         "from skinlesion.data.kaggle_source import download\n"
@@ -171,8 +238,13 @@ def run_with(environment: dict[str, str], target: Path) -> subprocess.CompletedP
         "try: download(Path(sys.argv[1]))\n"
         "except UserError as error: print('UserError:', error)\n"
     )
+    return run_code(code, environment, str(target))
+
+
+def run_code(code: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: os.environ[name] for name in os.environ if not name.startswith("KAGGLE")}
     return subprocess.run(
-        [sys.executable, "-c", code, str(target)],
+        [sys.executable, "-c", code, *arguments],
         env={**clean, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         capture_output=True,
         check=False,
