@@ -7,7 +7,7 @@ import traceback
 from importlib import import_module
 
 from skinlesion import verbose
-from skinlesion.errors import UserError
+from skinlesion.errors import UserError, remedy
 
 # A command's module (pr_report for pr-report) says in its docstring what the command does; add(parser) gives it its
 # arguments, and `function`.
@@ -32,10 +32,11 @@ def main(words: list[str] | None = None) -> int:
         os.environ[verbose.VARIABLE] = "1"  # before a command starts the backend
     try:
         return arguments.function(arguments) or 0
-    except UserError as error:
+    except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        print(f"{parser().prog}: {error}", file=sys.stderr)
+        said = f"{error}. {remedy(error)}" if isinstance(error, OSError) else error
+        print(f"{parser().prog}: {said}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from skinlesion import paths, verbose
-from skinlesion.errors import UserError
+from skinlesion.errors import UserError, remedy
 from skinlesion.files import write_json
 
 
@@ -19,15 +19,17 @@ def run(main: Callable[[], object], name: str) -> None:
     start = time.perf_counter()
     try:
         main()
+        record_time(name, time.perf_counter() - start)
     except UserError as error:
         if verbose.asked():
             traceback.print_exc()
         sys.exit(f"{name}: {error}")
     except OSError as error:
-        sys.exit(f"{name}: {error}. Is the disk full, or the file or folder not readable or writable?")
+        if verbose.asked():
+            traceback.print_exc()
+        sys.exit(f"{name}: {error}. {remedy(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
-    record_time(name, time.perf_counter() - start)
 
 
 def record_time(name: str, seconds: float) -> None:

@@ -140,7 +140,7 @@ def test_an_unused_row_of_a_table_changes_nothing(project):
         params.write_text(committed)
 
 
-def test_a_bad_input_stops_its_stage_with_one_message_and_changes_nothing(project):
+def test_a_damaged_input_stops_its_stage_with_one_message_and_changes_nothing(project):
     before = (project / "data" / "merged" / "metadata.csv").read_bytes()
     picture = next((project.parent / "archive").rglob("*.jpg"))
     whole = picture.read_bytes()

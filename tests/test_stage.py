@@ -89,3 +89,12 @@ def test_a_listing_shows_five_and_counts_the_rest() -> None:
     assert listing(["a", "b"]) == "a, b"
     assert listing(list("abcde")) == "a, b, c, d, e"
     assert listing(list("abcdefgh")) == "a, b, c, d, e and 3 more"
+
+
+def test_a_time_that_cannot_be_noted_is_a_message_too() -> None:
+    Path("metrics").touch()
+    with pytest.raises(SystemExit) as caught:
+        stage.run(lambda: None, "merge")
+    assert str(caught.value.code).endswith(
+        "'metrics/timing.json'. A file is where a folder should be: move it away, then run again"
+    )

@@ -24,10 +24,7 @@ def predict(arguments: argparse.Namespace) -> int:
     for path in (arguments.csv, arguments.gradcam and arguments.gradcam / "any.png"):
         if path:
             inputs.check_writable(path)
-    try:
-        return run(files, arguments)
-    except OSError as error:
-        raise UserError(f"{error}. Is the disk full, or the file or folder not writable?") from None
+    return run(files, arguments)
 
 
 def run(files: list[Path], arguments: argparse.Namespace) -> int:

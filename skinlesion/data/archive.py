@@ -2,28 +2,25 @@
 
 Known inputs: the zip of Kaggle (it holds the images twice), the same unpacked, both under other top
 folders, and a folder with the files of Harvard Dataverse (two zips of images, and the metadata).
+
+An archive may be damaged or made to do harm. What is written is named by an image id and a part's number, never by
+a path of the archive; all that is taken is checked before the first byte is written.
 """
 
-import os
-import re
-import shutil
-import zlib
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from zipfile import ZipFile, ZipInfo, is_zipfile
+from pathlib import Path
 
 from tqdm import tqdm
 
+from skinlesion.data.contents import PART, list_entries
+from skinlesion.data.entries import Entry, printable
+from skinlesion.data.ids import IMAGE_ID, IMAGE_ID_RULE
 from skinlesion.errors import UserError, listing
 from skinlesion.paths import RAW_METADATA
 
-PART = re.compile(r"images_part_([12])", re.IGNORECASE)
-IMAGE_ID = re.compile(r"[A-Za-z0-9_-]+")
 IMAGE_SUFFIXES = {".jpg", ".jpeg"}
 METADATA_NAMES = {"ham10000_metadata.csv", "ham10000_metadata"}
-FETCH_AGAIN = "The zip is damaged: fetch it again"
+MOST_GIGABYTES = 10  # of all that is taken: the genuine images have 2.8 GB
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -35,12 +32,14 @@ def unpack(archive: Path, target: Path) -> None:
 
     Raises:
         UserError: `archive` is missing, no zip or folder, damaged or encrypted; it has no images,
-            no metadata file or different ones; an image id is odd, or has different contents.
+            no metadata file or different ones; an image id is odd, or has different contents; a file or all of
+            them are larger than HAM10000 can be, or no plain files.
     """
     with ExitStack() as opened:
         entries = list(list_entries(archive, opened))
         metadata = choose_metadata(entries, archive)
         images = choose_images(entries, archive)
+        check_total([metadata, *images.values()], archive)
         metadata.copy(target / RAW_METADATA.name)
         for image_id, entry in tqdm(images.items(), desc="unpacking", unit="image", disable=None):
             folder = target / f"HAM10000_images_part_{part_of(entry) or 1}"
@@ -48,104 +47,20 @@ def unpack(archive: Path, target: Path) -> None:
             entry.copy(folder / f"{image_id}.jpg")
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """A file in a folder; `inside` is its path relative to the archive."""
-
-    inside: PurePosixPath
-    path: Path
-
-    def fingerprint(self) -> tuple[int, int]:
-        """Size and CRC-32 of the content."""
-        content = self.path.read_bytes()
-        return len(content), zlib.crc32(content)
-
-    def copy(self, destination: Path) -> None:
-        shutil.copyfile(self.path, destination)
-
-
-@dataclass(frozen=True)
-class ZipEntry:
-    """A file in a zip; `inside` is its path relative to the archive, through a part zip if any."""
-
-    inside: PurePosixPath
-    zip: ZipFile
-    info: ZipInfo
-
-    def fingerprint(self) -> tuple[int, int]:
-        """Size and CRC-32 of the content, as the zip's directory has them."""
-        return self.info.file_size, self.info.CRC
-
-    def copy(self, destination: Path) -> None:
-        if self.info.flag_bits & 1:
-            raise UserError(
-                f"HAM10000's zips have no password. Received: {self.zip.filename}, "
-                f"whose {self.info.filename} is encrypted. Decrypt it, or fetch the archive again"
-            )
-        try:
-            content = self.zip.read(self.info)  # checks the CRC
-        except Exception as error:  # damaged bytes make zipfile raise nearly anything
-            raise UserError(
-                f"Cannot read {self.info.filename} in {self.zip.filename}: {error}. {FETCH_AGAIN}"
-            ) from error
-        destination.write_bytes(content)
-
-
-Entry = FileEntry | ZipEntry
-
-
-def list_entries(archive: Path, opened: ExitStack) -> Iterator[Entry]:
-    """Every file in `archive`, and in the part zips of a folder; `opened` keeps the zips open."""
-    if not archive.exists():
-        raise UserError(
-            f"The archive must be a zip or a folder. Received: {archive}, which does not exist. "
-            "Correct data.archive in params.yaml, or set data.source: sample"
-        )
-    if not archive.is_dir():
-        yield from zip_entries(archive, PurePosixPath(), opened)
-        return
-    for folder, _, names in os.walk(archive, followlinks=True):
-        for path in (Path(folder, name) for name in names):
-            inside = PurePosixPath(path.relative_to(archive).as_posix())
-            if is_litter(inside) or not path.is_file():  # a link may lead nowhere
-                continue
-            if path.suffix.lower() == ".zip" and PART.search(path.stem):
-                yield from zip_entries(path, inside, opened)
-            else:
-                yield FileEntry(inside, path)
-
-
-def zip_entries(path: Path, inside: PurePosixPath, opened: ExitStack) -> Iterator[ZipEntry]:
-    """Every file in the zip at `path`, which itself lies at `inside` in the archive."""
-    with path.open("rb") as file:
-        if file.read(2) != b"PK" and not is_zipfile(path):
-            raise UserError(
-                f"The archive must be a zip or a folder. Received: {path}, which is neither. "
-                "Fetch it again, or unpack it and give the folder as data.archive"
-            )
-    try:
-        archive = opened.enter_context(ZipFile(path))
-    except Exception as error:
-        raise UserError(f"Cannot read {path}: {error}. {FETCH_AGAIN}") from error
-    for info in archive.infolist():
-        name = info.filename.replace("\\", "/")  # some Windows tools write backslashes
-        path_in_zip = PurePosixPath(name.lstrip("/"))
-        if not name.endswith("/") and not is_litter(path_in_zip):
-            yield ZipEntry(inside / path_in_zip, archive, info)
-
-
 def choose_metadata(entries: list[Entry], archive: Path) -> Entry:
     """The one metadata file among `entries`; copies with the same bytes count once."""
     found = [entry for entry in entries if entry.inside.name.lower() in METADATA_NAMES]
     if not found:
-        others = sorted(str(entry.inside) for entry in entries if not is_image(entry))
+        others = sorted(printable(entry.inside) for entry in entries if not is_image(entry))
+        held = listing(others) or ("images only" if entries else "nothing in it")
         raise UserError(
-            f"The archive must hold {RAW_METADATA.name}. Received: {archive}, with "
-            f"{listing(others) or 'images only'}. Put it beside the images, give their folder as "
-            "data.archive (of Dataverse: both part zips, and the metadata with ?format=original)"
+            f"The archive must hold {RAW_METADATA.name}. Received: {archive}, with {held}. Put it beside the images, "
+            "give their folder as data.archive (of Dataverse: both part zips, and the metadata with ?format=original)"
         )
-    for entry in found[1:]:
-        check_same("The archive must hold one metadata file", found[0], entry, archive)
+    for entry in found:
+        entry.check()
+        if entry is not found[0]:
+            check_same("The archive must hold one metadata file", found[0], entry, archive)
     return found[0]
 
 
@@ -155,19 +70,20 @@ def choose_images(entries: list[Entry], archive: Path) -> dict[str, Entry]:
     # What lies beside the parts, such as the test images of ISIC 2018, is not HAM10000.
     found = [entry for entry in found if part_of(entry)] or found
     if not found:
-        names = sorted(str(entry.inside) for entry in entries)
+        names = sorted(printable(entry.inside) for entry in entries)
         raise UserError(
             f"The archive must hold images (.jpg). Received: {archive}, with {listing(names)}. "
             "Where zips inside it hold them, unpack it and give the folder as data.archive"
         )
-    odd = [str(entry.inside) for entry in found if not IMAGE_ID.fullmatch(entry.inside.stem)]
+    odd = [printable(entry.inside) for entry in found if not IMAGE_ID.fullmatch(entry.inside.stem)]
     if odd:
         raise UserError(
-            "An image is named by its id: letters, digits, _ and -. "
-            f"Received: {listing(odd)} in {archive}. Rename or remove them"
+            f"An image is named by its id: {IMAGE_ID_RULE}. Received: {listing(odd)} in {archive}. "
+            "Rename or remove them"
         )
     chosen: dict[str, Entry] = {}
     for entry in sorted(found, key=lambda entry: (part_of(entry), str(entry.inside))):
+        entry.check()
         first = chosen.setdefault(entry.inside.stem, entry)
         if first is not entry:
             check_same("Copies of one image must be equal", first, entry, archive)
@@ -178,7 +94,18 @@ def check_same(rule: str, first: Entry, second: Entry, archive: Path) -> None:
     """Raise UserError with the `rule` where two entries differ in content."""
     if first.fingerprint() != second.fingerprint():
         raise UserError(
-            f"{rule}. Received: {first.inside} and {second.inside} in {archive}, which differ. Remove the wrong one"
+            f"{rule}. Received: {printable(first.inside)} and {printable(second.inside)} in {archive}, which differ. "
+            "Remove the wrong one"
+        )
+
+
+def check_total(taken: list[Entry], archive: Path) -> None:
+    """Raise UserError where all that is to be written is far more than HAM10000 has."""
+    total = sum(entry.size for entry in taken) / 10**9
+    if total > MOST_GIGABYTES:
+        raise UserError(
+            f"HAM10000 unpacked has at most {MOST_GIGABYTES} GB. Received: {archive}, with {total:,.0f} GB in "
+            f"{len(taken):,} files. Give an archive of HAM10000 alone"
         )
 
 
@@ -190,8 +117,3 @@ def part_of(entry: Entry) -> int:
 
 def is_image(entry: Entry) -> bool:
     return entry.inside.suffix.lower() in IMAGE_SUFFIXES
-
-
-def is_litter(inside: PurePosixPath) -> bool:
-    """Hidden files, and what macOS adds to its zips."""
-    return any(name == "__MACOSX" or (name.startswith(".") and name != "..") for name in inside.parts)

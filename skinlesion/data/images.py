@@ -1,6 +1,8 @@
 """Reading, fitting and writing pictures: RGB, uint8, (height, width, 3) everywhere."""
 
+import warnings
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -10,25 +12,47 @@ from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError
 
 cv2.setNumThreads(1)  # the images are spread over the cores, not the parts of one
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # none that Pillow would start another program for
+MOST_MEGAPIXELS = 50  # decoded they take 150 MB; HAM10000's have 0.27, the largest photographs of phones about 50
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # of a limit of Pillow's, above ours
 
 
 class BadImage(UserError):
     """A picture that cannot be decoded whole; the message says which and why."""
 
 
-def read(path: Path) -> np.ndarray:
-    """Decode a picture file to RGB uint8 (H, W, 3), turned upright as its EXIF orientation says.
+def read(path: Path | IO[bytes]) -> np.ndarray:
+    """Decode a picture file, whatever its suffix, to RGB uint8 (H, W, 3), turned upright as its EXIF orientation says.
+
+    Transparency is dropped: the colours are those stored, over no background. Of 16 bits the upper 8 count. Of an
+    animation the first picture is read.
 
     Raises:
-        BadImage: the file is empty, no picture, truncated or larger than Pillow's limit of pixels.
+        BadImage: the file is empty, no picture of FORMATS, truncated or larger than MOST_MEGAPIXELS, or its values
+            have no known range (32-bit grey); before memory for the pixels is taken, where that is possible.
     """
     try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_MEGAPIXELS * 10**6:
+                raise ValueError(f"{picture.width} x {picture.height} pixels, more than {MOST_MEGAPIXELS} million")
+            ImageOps.exif_transpose(picture, in_place=True)
+            return np.asarray(picture if picture.mode == "RGB" else to_rgb(picture))
     except UnidentifiedImageError:
         raise BadImage(f"{path} (not a picture)") from None
+    except Image.DecompressionBombError:  # beyond twice Pillow's own limit
+        raise BadImage(f"{path} (more than {MOST_MEGAPIXELS} million pixels)") from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise BadImage(f"{path} ({error})") from None
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """A decoded picture of any mode as RGB; ValueError where its values have no known range."""
+    if picture.mode.startswith("I;16"):  # Pillow would clip at 255
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    if picture.mode in {"I", "F"}:
+        raise ValueError("32-bit grey values, of which the range is not known")
+    picture.info.pop("transparency", None)  # of a palette; Pillow would warn
+    return picture.convert("RGB")
 
 
 def fit(image: np.ndarray, size: int, how: str) -> np.ndarray:

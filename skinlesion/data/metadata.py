@@ -1,11 +1,16 @@
 """HAM10000_metadata.csv: read, checked, and joined with the images that lie beside it."""
 
-import warnings
+import re
+from collections.abc import Callable
 from pathlib import Path
+from reprlib import repr as short
 
 import pandas as pd
 
 from skinlesion.classes import CODES
+from skinlesion.data import delimited
+from skinlesion.data.delimited import Row
+from skinlesion.data.ids import IMAGE_ID, IMAGE_ID_RULE
 from skinlesion.errors import UserError, listing
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
@@ -14,49 +19,73 @@ UNKNOWN = ("unknown", "")
 CORRECT = "Correct that in the archive itself, then run: dvc repro -f download"
 
 
+def is_age(cell: str) -> bool:
+    return not cell or (re.fullmatch(r"[0-9]{1,3}(\.[0-9]*)?", cell) is not None and float(cell) <= 120)
+
+
+# What each cell of a column must be, and the test of it.
+RULES: list[tuple[str, str, Callable[[str], object]]] = [
+    *((column, "text in UTF-8", str.isprintable) for column in COLUMNS),
+    ("image_id", f"the image's name, {IMAGE_ID_RULE}", IMAGE_ID.fullmatch),
+    ("lesion_id", "filled in", bool),
+    ("dx", f"one of {', '.join(CODES)}", CODES.__contains__),
+    ("age", "a number of years from 0 to 120, or blank where it is not known", is_age),
+]
+
+
 def read(path: Path) -> pd.DataFrame:
     """Read and check the metadata: one row per image, sorted by image_id, all columns text but age (years, NaN).
 
+    See delimited.parse for the ways of writing that do not matter; nor do capitals in dx, further columns, or the
+    same row again.
+
     Raises:
-        UserError: the file is missing or no CSV, lacks a column, or has rows with a blank or repeated id, an
-            unknown diagnosis or an age that is no number; the message names the rows.
+        UserError: the file is missing or no CSV, lacks a column, or has rows with a blank or odd id, an unknown
+            diagnosis, an age that is no number, or rows of one image that differ; the message names the lines.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # more fields than the header has columns
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+        rows = delimited.parse(path.read_bytes(), COLUMNS)
     except FileNotFoundError:
         raise UserError(
             f"{path} is missing: the archive's metadata CSV belongs there (dvc repro -f download)"
         ) from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a CSV in UTF-8: {error}") from None
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise UserError(
-            f"{path} lacks the columns {', '.join(missing)}. Found: {', '.join(table)}. "
-            "Use HAM10000's own HAM10000_metadata.csv"
-        )
-    table = table[list(COLUMNS)].apply(lambda column: column.str.strip())
-    for column in ("image_id", "lesion_id"):
-        refuse(path, table, table[column] == "", f"a blank {column}")
-    refuse(path, table, table["image_id"].duplicated(keep=False), "an image_id that another row has too")
-    refuse(path, table, ~table["dx"].isin(CODES), f"a dx other than {', '.join(CODES)}", show="dx")
-    age = pd.to_numeric(table["age"], errors="coerce")
-    refuse(path, table, ~age.between(0, 120) & (table["age"] != ""), "an age that is no number of years", show="age")
-    return table.assign(age=age).sort_values("image_id", ignore_index=True)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be used: {error}. {CORRECT}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}. Make it readable") from error
+    for row in rows:
+        row.cells["dx"] = row.cells["dx"].lower()
+    for column, rule, test in RULES:
+        refuse(path, f"{column} must be {rule}", [place(row, column) for row in rows if not test(row.cells[column])])
+    table = pd.DataFrame(once_each(path, rows), columns=list(COLUMNS), dtype="str")
+    return table.assign(age=pd.to_numeric(table["age"])).sort_values("image_id", ignore_index=True)
 
 
-def refuse(path: Path, table: pd.DataFrame, wrong: pd.Series, what: str, show: str | None = None) -> None:
-    """Raise a UserError that names the rows of `table` where `wrong`, by line of the file and by id."""
-    rows = table[wrong]
-    if rows.empty:
-        return
-    found = [
-        f"line {index + 2} ({row['image_id'] or 'no id'}{f': {row[show]!r}' if show else ''})"
-        for index, row in rows.iterrows()
-    ]
-    raise UserError(f"{path}: {len(rows)} rows have {what}: {listing(found)}. {CORRECT}")
+def refuse(path: Path, rule: str, received: list[str]) -> None:
+    """Raise a UserError with the `rule` where anything is `received` against it."""
+    if received:
+        raise UserError(f"{path}: {rule}. Received: {listing(received)}. {CORRECT}")
+
+
+def place(row: Row, column: str) -> str:
+    """A cell and where it stands, for a message; an image_id is shown where it may be trusted to be one."""
+    image_id = row.cells["image_id"]
+    named = f" ({image_id})" if column != "image_id" and IMAGE_ID.fullmatch(image_id) else ""
+    return f"{short(row.cells[column])} in line {row.line}{named}"
+
+
+def once_each(path: Path, rows: list[Row]) -> list[list[str]]:
+    """The cells of COLUMNS of each image, once; UserError where rows of one image differ in them."""
+    first: dict[str, Row] = {}
+    differing = []
+    for row in rows:
+        other = first.setdefault(row.cells["image_id"], row)
+        if columns := [column for column in COLUMNS if row.cells[column] != other.cells[column]]:
+            differing.append(
+                f"{row.cells['image_id']}, whose lines {other.line} and {row.line} differ in {', '.join(columns)}"
+            )
+    refuse(path, "rows of one image_id must agree", differing)
+    return [[row.cells[column] for column in COLUMNS] for row in first.values()]
 
 
 def join_images(table: pd.DataFrame, images: dict[str, Path]) -> None:

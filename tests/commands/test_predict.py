@@ -148,7 +148,7 @@ def test_a_csv_that_fails_half_way_leaves_the_earlier_one(here, capsys, monkeypa
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", run_out_of_disk)
     assert main(["predict", "a", "--csv", "out.csv"]) == 1
-    assert "No space left on device. Is the disk full" in capsys.readouterr().err
+    assert "No space left on device: 'out.csv'. The disk is full: free some space" in capsys.readouterr().err
     assert Path("out.csv").read_text() == "the earlier one"
     assert not list(here.glob(".partial*"))
 

@@ -2,13 +2,15 @@
 
 import io
 import os
-from pathlib import Path
+import tracemalloc
+from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 from PIL import Image
 
 from skinlesion.data.archive import unpack
+from skinlesion.data.entries import MOST_BYTES, FileEntry
 from skinlesion.errors import UserError
 
 
@@ -293,6 +295,106 @@ def test_links_are_followed_and_broken_ones_left_out(tmp_path: Path, target: Pat
     broken.parent.mkdir(parents=True)
     broken.symlink_to(tmp_path / "nowhere")
     unpack(archive, target)
+    assert tree(target) == PLAIN
+
+
+def test_links_in_a_ring_end(tmp_path: Path, target: Path) -> None:
+    archive = write(PLAIN, "folder", tmp_path)
+    for number in range(3):
+        (archive / f"ring_{number}").symlink_to(archive)
+    unpack(archive, target)
+    assert tree(target) == PLAIN
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_are_passed_over(tmp_path: Path, target: Path) -> None:
+    archive = write(PLAIN, "folder", tmp_path)
+    os.mkfifo(archive / f"{UPPER}1" / "ISIC_8.jpg")
+    (archive / f"{UPPER}1" / "ISIC_9.jpg").symlink_to("/dev/zero")
+    unpack(archive, target)
+    assert tree(target) == PLAIN
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_what_cannot_be_read_is_named(kind: str, tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write(PLAIN, kind, tmp_path)
+    unreadable = archive if kind == "zip" else archive / f"{UPPER}2" / "ISIC_3.jpg"
+    really_open = Path.open
+
+    def refuse(path: Path, mode: str = "r", **options: object) -> object:
+        if path == unreadable:
+            raise PermissionError(13, "Permission denied", str(path))
+        return really_open(path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=f"Cannot read {unreadable}: Permission denied. Make it readable"):
+        unpack(archive, target)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its images would be missing in silence."""
+    archive = write(PLAIN, "folder", tmp_path)
+    really_list = os.scandir
+
+    def refuse(place: str | Path) -> object:
+        if str(place).endswith("part_2"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return really_list(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match=f"Cannot read {archive}/{UPPER}2: Permission denied"):
+        unpack(archive, target)
+
+
+def test_no_half_image_is_left(tmp_path: Path, target: Path) -> None:
+    """The checksum is known to be wrong once all is read."""
+    archive = tmp_path / "archive.zip"
+    archive.write_bytes(damaged_image())
+    with pytest.raises(UserError, match="CRC"):
+        unpack(archive, target)
+    assert tree(target) == {name: PLAIN[name] for name in (TABLE, f"{UPPER}1/ISIC_1.jpg")}
+
+
+def test_a_disk_that_is_full_is_no_fault_of_the_archive(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write(PLAIN, "zip", tmp_path)
+
+    class Full(io.BytesIO):
+        def writelines(self, pieces: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    really_open = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode="r": Full() if mode == "wb" else really_open(path, mode))
+    with pytest.raises(OSError, match="No space left"):
+        unpack(archive, target)
+
+
+def test_a_bomb_is_read_no_further_than_the_limit(tmp_path: Path, target: Path) -> None:
+    """A file that grows while it is read is as large as it says too late."""
+    archive = write(PLAIN, "folder", tmp_path)
+    entry = FileEntry(PurePosixPath(TABLE), archive / TABLE)
+    with (archive / TABLE).open("wb") as file:
+        file.truncate(10**12)
+    read = 0
+    with pytest.raises(UserError, match=f"Cannot read {archive / TABLE}: it goes on after 20 MB"):
+        for piece in entry.chunks():
+            read += len(piece)
+    assert read <= MOST_BYTES
+    with pytest.raises(UserError, match="goes on"):
+        entry.copy(target / TABLE)
+    assert tree(target) == {}
+
+
+def test_many_files_that_are_not_taken_cost_little(tmp_path: Path, target: Path) -> None:
+    path = tmp_path / "archive.zip"
+    path.write_bytes(zip_bytes(PLAIN | {f"more/{number}.txt": b"" for number in range(20_000)}, ZIP_STORED))
+    tracemalloc.start()
+    try:
+        unpack(path, target)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
     assert tree(target) == PLAIN
 
 

@@ -1,9 +1,11 @@
 """Any picture file becomes upright RGB, a damaged one is refused by name, and PNG loses nothing."""
 
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,6 +61,86 @@ def test_pictures_are_turned_upright(orientation: int, upright: Callable, tmp_pa
     exif[0x0112] = orientation
     Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
     np.testing.assert_array_equal(images.read(tmp_path / "x.png"), upright(stored))
+
+
+def written(path: Path, picture: Image.Image, kind: str, **options: object) -> Path:
+    picture.save(path, kind, **options)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_to_8(kind: str, tmp_path: Path) -> None:
+    values = np.linspace(0, 65535, 256 * 4).astype(np.uint16).reshape(32, 32)
+    image = images.read(written(tmp_path / "x", Image.fromarray(values), kind))
+    np.testing.assert_array_equal(image, np.dstack([values // 256] * 3))
+
+
+def test_16_bits_in_colour_are_scaled_to_8(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 65536, (8, 9, 3), dtype=np.uint16)
+    cv2.imwrite(str(tmp_path / "x.png"), colours[..., ::-1])
+    np.testing.assert_array_equal(images.read(tmp_path / "x.png"), colours // 256)
+
+
+def test_the_suffix_does_not_matter(tmp_path: Path, noise: Noise) -> None:
+    path = written(tmp_path / "x.jpg", Image.fromarray(noise(0)), "PNG")
+    np.testing.assert_array_equal(images.read(path), noise(0))
+
+
+def test_progressive_is_read_as_baseline_is(tmp_path: Path, noise: Noise) -> None:
+    one, other = (
+        written(tmp_path / f"{way}.jpg", Image.fromarray(noise(0)), "JPEG", progressive=way) for way in (True, False)
+    )
+    np.testing.assert_array_equal(images.read(one), images.read(other))
+
+
+def test_inverted_cmyk_is_not_taken_for_its_negative(tmp_path: Path) -> None:
+    """Adobe's programs store it inverted and say so by a marker, as Pillow does."""
+    path = written(tmp_path / "x.jpg", Image.fromarray(two_halves(24, 32)).convert("CMYK"), "JPEG", quality=100)
+    assert b"Adobe" in path.read_bytes()
+    assert np.abs(images.read(path)[12, 4].astype(int) - LEFT).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_picture_is_read(kind: str, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (LEFT, RIGHT)]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    path = written(tmp_path / "x", frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert (images.read(path) == LEFT).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_transparent_palette_keeps_its_colours(tmp_path: Path) -> None:
+    picture = Image.fromarray(two_halves(8, 8)).quantize(2)
+    path = written(tmp_path / "x.png", picture, "PNG", transparency=bytes([0, 255]))
+    np.testing.assert_array_equal(images.read(path), two_halves(8, 8))
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("side", [7072, 9500, 20_000])
+def test_too_many_pixels_are_refused_before_they_take_memory(side: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    Image.new("1", (side, side)).save(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(images.BadImage, match=r"x\.png \(.*more than 50 million"):
+            images.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_values_of_unknown_range_are_refused(mode: str, tmp_path: Path) -> None:
+    with pytest.raises(images.BadImage, match="range is not known"):
+        images.read(written(tmp_path / "x", Image.new(mode, (8, 8)), "TIFF"))
+
+
+def test_no_other_program_is_started_for_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow hands PostScript to Ghostscript."""
+    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program was started"))
+    path = written(tmp_path / "x.jpg", Image.new("RGB", (8, 8)), "EPS")
+    with pytest.raises(images.BadImage, match="not a picture"):
+        images.read(path)
 
 
 def cut(content: bytes) -> bytes:

@@ -67,7 +67,7 @@ def remove_part() -> None:
         file.unlink()
 
 
-BAD = {
+SPOILT = {
     "truncated image": (
         truncate,
         "1 images are damaged",
@@ -104,36 +104,36 @@ BAD = {
     ),
     "unknown dx": (
         set_value(3, "dx", "scc"),
-        "1 rows have a dx other than",
-        "line 5 (ISIC_0003: 'scc')",
+        "dx must be one of akiec",
+        "'scc' in line 5 (ISIC_0003)",
         "Correct",
     ),
     "repeated image_id": (
         set_value(3, "image_id", "ISIC_0004"),
-        "2 rows have an image_id that another row has too",
-        "line 5 (ISIC_0004), line 6 (ISIC_0004)",
+        "rows of one image_id must agree",
+        "ISIC_0004, whose lines 5 and 6 differ in lesion_id",
         "Correct",
     ),
     "missing column": (
         lambda: edit(lambda table: table.drop(columns="lesion_id")),
-        "lacks the columns lesion_id. Found: image_id, dx",
-        "Use HAM10000's own",
+        "Not so: lesion_id. Found: image_id, dx",
+        "Correct that in the archive itself",
     ),
     "blank image_id": (
         set_value(3, "image_id", " "),
-        "1 rows have a blank image_id",
-        "line 5",
+        "image_id must be the image's name",
+        "'' in line 5",
         "Correct",
     ),
     "blank lesion_id": (
         set_value(3, "lesion_id", ""),
-        "1 rows have a blank lesion_id",
+        "lesion_id must be filled in",
         "line 5 (ISIC_0003)",
     ),
     "age in words": (
         set_value(3, "age", "abc"),
-        "1 rows have an age that is no number",
-        "line 5 (ISIC_0003: 'abc')",
+        "age must be a number of years",
+        "'abc' in line 5 (ISIC_0003)",
     ),
     "no metadata": (
         paths.RAW_METADATA.unlink,
@@ -147,9 +147,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input_ends_with_one_message_and_changes_nothing(name: str, plain: Project, tree: Tree) -> None:
-    spoil, *words = BAD[name]
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_spoilt_input_ends_with_one_message_and_changes_nothing(name: str, plain: Project, tree: Tree) -> None:
+    spoil, *words = SPOILT[name]
     stage.main()
     before = tree(paths.MERGED), paths.DATA_METRICS.read_bytes(), sorted(Path("data").iterdir())
     assert len(before[0]) == 36

@@ -49,8 +49,27 @@ def test_ids_that_look_like_numbers_or_gaps_stay_as_they_are(tmp_path: Path) -> 
         ("utf-8", "\n", HEADER, [row.replace(",", " , ") for row in ROWS]),
         ("utf-8", "\n", f"{HEADER},dataset", [f"{row},vidir" for row in ROWS]),
         ("utf-8", "\n", f'"{HEADER.replace(",", chr(34) + "," + chr(34))}"', ROWS),
+        ("utf-8", "\r", HEADER, ROWS),
+        ("utf-16", "\r\n", HEADER, ROWS),
+        ("utf-8", "\n", HEADER.replace(",", ";"), [row.replace(",", ";") for row in ROWS]),
+        ("utf-8", "\n", HEADER.replace(",", "\t"), [row.replace(",", "\t") for row in ROWS]),
+        ("utf-8", "\n", HEADER.upper().replace(",", " ,"), [row.replace(",nv,", ",NV,") for row in ROWS]),
+        ("utf-8", "\n\n", HEADER, [*ROWS, ",,,,,,"]),
+        ("utf-8", "\n", f"{HEADER},,", [f"{row},,,," for row in ROWS]),
     ],
-    ids=["Windows", "spaces", "another column", "quotes"],
+    ids=[
+        "Windows",
+        "spaces",
+        "another column",
+        "quotes",
+        "old Mac",
+        "UTF-16",
+        "semicolons",
+        "tabs",
+        "capitals",
+        "blank lines",
+        "blank cells behind",
+    ],
 )
 def test_ways_of_writing_do_not_matter(
     encoding: str, end: str, header: str, rows: tuple[str, ...], tmp_path: Path
@@ -61,46 +80,37 @@ def test_ways_of_writing_do_not_matter(
 
 
 REFUSED = {
-    "blank image_id": (
-        ("HAM_5,,nv,histo,45,male,back",),
-        "1 rows have a blank image_id",
-        "line 5 (no id)",
+    "blank image_id": (("HAM_5,,nv,histo,45,male,back",), "image_id must be the image's name", "'' in line 5"),
+    "image_id of spaces": (("HAM_5,  ,nv,histo,45,male,back",), "image_id must be", "'' in line 5"),
+    "image_id above": (("HAM_5,../x,nv,histo,45,male,back",), "image_id must be", "'../x' in line 5"),
+    "image_id of the root": (("HAM_5,/etc/x,nv,histo,45,male,back",), "'/etc/x' in line 5"),
+    "image_id without end": ((f"HAM_5,{'x' * 101},nv,histo,45,male,back",), "up to 100 letters", "in line 5"),
+    "blank lesion_id": ((",ISIC_9,nv,histo,45,male,back",), "lesion_id must be filled in", "line 5 (ISIC_9)"),
+    "rows that differ": (
+        ("HAM_5,ISIC_3,nv,histo,80.0,male,back",),
+        "rows of one image_id must agree",
+        "ISIC_3, whose lines 2 and 5 differ in lesion_id, dx",
     ),
-    "image_id of spaces": (("HAM_5,  ,nv,histo,45,male,back",), "1 rows have a blank image_id"),
-    "blank lesion_id": (
-        (",ISIC_9,nv,histo,45,male,back",),
-        "1 rows have a blank lesion_id",
-        "line 5 (ISIC_9)",
+    "unknown dx": (("HAM_5,ISIC_9,scc,histo,45,male,back",), "dx must be one of akiec", "'scc' in line 5 (ISIC_9)"),
+    "row too short": (("HAM_5,ISIC_9",), "line 5 has 2 cells, the header has 7"),
+    "row too long": (("HAM_5,ISIC_9,nv,histo,45,male,back,x",), "line 5 has 8 cells, the header has 7"),
+    "a NUL": (("HAM_5,ISIC_9,nv,histo,45,ma\0le,back",), "sex must be text", "line 5 (ISIC_9)"),
+    "quote not closed": (
+        ('HAM_5,ISIC_9,nv,"histo,45,male,back',),
+        "the quotes of the row that begins in line 5 do not pair",
     ),
-    "repeated image_id": (
-        ("HAM_5,ISIC_3,nv,histo,45,male,back",),
-        "2 rows have an image_id that another row has too",
-        "line 2 (ISIC_3), line 5 (ISIC_3)",
-    ),
-    "unknown dx": (
-        ("HAM_5,ISIC_9,scc,histo,45,male,back",),
-        "1 rows have a dx other than",
-        "line 5 (ISIC_9: 'scc')",
-    ),
-    "dx in capitals": (("HAM_5,ISIC_9,NV,histo,45,male,back",), "(ISIC_9: 'NV')", "akiec, bcc"),
-    "age in words": (
-        ("HAM_5,ISIC_9,nv,histo,abc,male,back",),
-        "an age that is no number",
-        "(ISIC_9: 'abc')",
-    ),
-    "age without end": (
-        ("HAM_5,ISIC_9,nv,histo,inf,male,back",),
-        "an age that is no number",
-        "'inf'",
-    ),
-    "negative age": (("HAM_5,ISIC_9,nv,histo,-5,male,back",), "line 5 (ISIC_9: '-5')"),
-    "row cut short": (("HAM_5,ISIC_9",), "line 5 (ISIC_9"),
-    "row too long": (("HAM_5,ISIC_9,nv,histo,45,male,back,x",), "is not a CSV in UTF-8", "line 5"),
     "many": (
         [f"HAM_5,ISIC_9{number},scc,histo,45,male,back" for number in range(7)],
-        "7 rows",
-        "line 9 (ISIC_94: 'scc') and 2 more",
+        "'scc' in line 9 (ISIC_94) and 2 more",
     ),
+    "after blank lines": (("", "", "HAM_5,ISIC_9,scc,histo,45,male,back"), "in line 7"),
+    "after a cell of two lines": (
+        ('HAM_5,ISIC_8,nv,histo,45,male,"lower', 'extremity"', "HAM_5,ISIC_9,scc,histo,45,male,back"),
+        "in line 7",
+    ),
+} | {
+    f"age {age}": ((f"HAM_5,ISIC_9,nv,histo,{age},male,back",), "age must be a number of years", f"{age!r} in line 5")
+    for age in ("abc", "45 years", "nan", "inf", "-5", "1e9", "121", "0x10", "True", "٤٥")
 }
 
 
@@ -124,12 +134,38 @@ def test_a_separator_at_the_end_of_every_row_shifts_no_column(tmp_path: Path) ->
     assert list(table["image_id"]) == ["ISIC_1", "ISIC_2", "ISIC_3"]
 
 
-def test_missing_columns_are_named_beside_the_found(tmp_path: Path) -> None:
-    path = write(tmp_path, "image_id,diagnosis,age", "ISIC_1,nv,45")
+def test_missing_and_repeated_columns_are_named_beside_the_found(tmp_path: Path) -> None:
+    path = write(tmp_path, "image_id,diagnosis,age,Age ", "ISIC_1,nv,45,46")
     with pytest.raises(
         UserError,
-        match=r"lacks the columns lesion_id, dx, dx_type, sex, localization\. Found: image_id, diagnosis, age",
+        match=r"once\. Not so: lesion_id, dx, dx_type, age, sex, localization\. Found: image_id, diagnosis, age, age\.",
     ):
+        metadata.read(path)
+
+
+def test_a_header_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a header and no rows"):
+        metadata.read(write(tmp_path, HEADER))
+
+
+def test_the_same_row_again_counts_once(tmp_path: Path) -> None:
+    plain = metadata.read(write(tmp_path, HEADER, *ROWS))
+    pd.testing.assert_frame_equal(metadata.read(write(tmp_path, HEADER, *ROWS, *ROWS)), plain)
+
+
+def test_commas_and_newlines_inside_of_quotes_belong_to_the_cell(tmp_path: Path) -> None:
+    row = 'HAM_5,ISIC_9,nv,histo,45,male,"lower\r\nextremity, left"'
+    table = metadata.read(write(tmp_path, f"note,{HEADER}", f'"a, ""b""\n\nc",{row}'))
+    assert table.loc[0, "localization"] == "lower extremity, left"
+    assert table.loc[0, "image_id"] == "ISIC_9"
+
+
+def test_other_bytes_matter_only_where_they_are_used(tmp_path: Path) -> None:
+    rows = [f"{row},Müller" for row in ROWS]
+    plain = metadata.read(write(tmp_path, HEADER, *ROWS))
+    pd.testing.assert_frame_equal(metadata.read(write(tmp_path, f"{HEADER},by", *rows, encoding="latin-1")), plain)
+    path = write(tmp_path, HEADER, *ROWS, "HAM_5,ISIC_9,nv,histo,45,male,Rücken", encoding="latin-1")
+    with pytest.raises(UserError, match=r"localization must be text in UTF-8\. Received: 'R\\udcfccken' in line 5"):
         metadata.read(path)
 
 
