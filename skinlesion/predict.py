@@ -31,5 +31,7 @@ def probabilities(
 
 def seen(images: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
     """Images (N, S, S, 3) turned by quarters, then mirrored left to right."""
+    if not (turns or mirrored):
+        return images
     turned = np.rot90(images, turns, axes=(1, 2))
     return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)

@@ -48,18 +48,19 @@ class Validate(keras.callbacks.Callback):
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the best epoch over all phases, and ends each phase with them."""
+    """Keeps the classifier's weights of the best epoch over all phases, and ends each phase with them."""
 
-    def __init__(self, monitor: str):
+    def __init__(self, monitor: str, classifier: keras.Model):
         super().__init__()
+        self.classifier = classifier
         self.key, self.sign = f"val_{monitor}", 1 if MEASURES[monitor][1] else -1
         self.value, self.epoch, self.weights = -np.inf, None, None
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         value = self.sign * logs[self.key]
         if value > self.value:
-            self.value, self.epoch, self.weights = value, epoch, self.model.get_weights()
+            self.value, self.epoch, self.weights = value, epoch, self.classifier.get_weights()
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self.weights is not None:
-            self.model.set_weights(self.weights)
+            self.classifier.set_weights(self.weights)

@@ -9,7 +9,7 @@ import pandas as pd
 from skinlesion.model import freeze
 from skinlesion.rows import Phase
 from skinlesion.sections import Train
-from skinlesion.training import augmentation, options, schedules
+from skinlesion.training import augmentation, features, kernels, options, schedules
 from skinlesion.training.batches import Batches
 from skinlesion.training.callbacks import KeepBest, Validate, mode
 from skinlesion.training.progress import Follow, Progress
@@ -42,41 +42,48 @@ def fit(
     backbone = model.get_layer("backbone")
     freeze.check(backbone, phases)
     class_weight = options.CLASS_WEIGHTS[how.class_weights](train[1])
-    trained = augmentation.before(model, how.augmentation, seed)
-    batches = Batches(*train, how.batch_size, seed)
-    best, progress = KeepBest(how.monitor), progress or Progress()
+    augmented = augmentation.before(model, how.augmentation, seed)
+    best, progress = KeepBest(how.monitor, model), progress or Progress()
     for number, phase in enumerate(phases, start=1):
         if number < progress.phase:
             continue
         progress.stopped = progress.stopped and number == progress.phase
-        progress.phase, start = number, progress.before(number)
+        progress.phase, start, done = number, progress.before(number), len(progress.history)
         epochs = min(phase.epochs, how.max_epochs or phase.epochs)
+        what = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
+        print(f"phase {number} of {len(phases)} (trains: {what}), at most {epochs} epochs", flush=True)
         freeze.apply(backbone, phase, phases)
+        trained, seen, checked = augmented, train, validation
+        if features.fixed(model, phase, how):
+            body, trained = features.split(model)
+            seen, checked = (
+                (features.of(body, images, how.batch_size, name), labels)
+                for name, (images, labels) in {"train": train, "validation": validation}.items()
+            )
         trained.compile(
             optimizer=options.optimizer(how, phase.learning_rate),
             loss=options.loss(how.label_smoothing),
             metrics=["accuracy"],
         )
-        what = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
-        print(f"phase {number} of {len(phases)} (trains: {what}), at most {epochs} epochs", flush=True)
-        done = len(progress.history)
+        batches = Batches(*seen, how.batch_size, seed)
         callbacks = [
             *averaging(how),
-            Validate(*validation, how.batch_size),
+            Validate(*checked, how.batch_size),
             best,
             *scheduling(how, phase, epochs, start),
             *stopping(how),
         ]
-        follow = Follow(progress, [model, trained], best, callbacks, phase.learning_rate)
-        trained.fit(
-            batches,
-            shuffle=False,  # the batches shuffle themselves
-            class_weight=class_weight,
-            initial_epoch=done,
-            epochs=done if progress.stopped else start + epochs,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=batches.start), *callbacks, follow],
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+        follow = Follow(progress, [model, augmented], best, callbacks, phase.learning_rate)
+        with kernels.fast(model):
+            trained.fit(
+                batches,
+                shuffle=False,  # the batches shuffle themselves
+                class_weight=class_weight,
+                initial_epoch=done,
+                epochs=done if progress.stopped else start + epochs,
+                callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=batches.start), *callbacks, follow],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
     return pd.DataFrame(progress.history), best.epoch + 1
 
 

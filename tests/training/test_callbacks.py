@@ -83,8 +83,8 @@ def test_modes():
 
 def watch(monitor: str, phases: list[list[float]]) -> tuple[KeepBest, list[int]]:
     """Show the callback the values of epochs; the model's weight is the epoch's number. Its weight after each phase."""
-    callback, model, epoch, after = KeepBest(monitor), Said(), 0, []
-    callback.set_model(model)
+    model, epoch, after = Said(), 0, []
+    callback = KeepBest(monitor, model)
     for values in phases:
         for value in values:
             model.weight = epoch

@@ -25,16 +25,17 @@ def how(**changes) -> Train:
 
 
 def tiny(seed: int = 1) -> keras.Model:
-    """A classifier of the same build as the real ones: backbone and head, with BatchNormalization."""
+    """A classifier of the same build as the real ones: preprocessing, backbone and head, with BatchNormalization."""
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     pixels, features = keras.Input((8, 8, 3)), keras.Input((4, 4, 6))
-    x = layers.Conv2D(6, 3, strides=2, padding="same")(layers.Rescaling(1 / 255)(pixels))
+    preprocessing = keras.Sequential([layers.Input((8, 8, 3)), layers.Rescaling(1 / 255)], name="preprocessing")
+    x = layers.Conv2D(6, 3, strides=2, padding="same")(pixels)
     backbone = keras.Model(pixels, layers.Activation("relu")(layers.BatchNormalization()(x)), name="backbone")
     x = layers.Dense(7, activation="softmax")(layers.GlobalAveragePooling2D()(features))
     head = keras.Model(features, x, name="head")
     image = keras.Input((8, 8, 3))
-    return keras.Model(image, head(backbone(image)))
+    return keras.Model(image, head(backbone(preprocessing(image))))
 
 
 def data(per_class: list[int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -215,6 +216,6 @@ def test_a_phase_from_a_layer_that_is_not_there_stops_before_training():
     model = tiny()
     before = model.get_weights()
     phases = [PHASE, Phase(train=100, epochs=1, learning_rate=0.1)]
-    with pytest.raises(UserError, match="from layer 100 on, but this backbone has 5 layers"):
+    with pytest.raises(UserError, match="from layer 100 on, but this backbone has 4 layers"):
         fit(model, TRAIN, VALIDATION, phases, how(), 3)
     assert all(np.array_equal(x, y) for x, y in zip(before, model.get_weights(), strict=True))
