@@ -106,8 +106,11 @@ def undisturbed(folder: Path) -> list[tuple[str, float]]:
 
 def repro(folder: Path) -> None:
     """Run to the end."""
-    while start(folder).wait():
+    for _ in REMEDIES:
+        if not start(folder).wait():
+            return
         remedy(folder)
+    sys.exit(f"the remedies did not help:\n{log_of(folder).read_text()}")
 
 
 def remedy(folder: Path) -> None:

@@ -1,13 +1,13 @@
 """Outputs that appear whole or not at all, whenever a run is killed: written beside their place, then moved into it.
 
-What is being written is named by its process: `.partial-<pid>-<name>`. Whoever writes the same output next clears away
+What is being written has a name of its own: `.partial-<token>-<name>`. Whoever writes the same output next clears away
 what a killed run has left; where that run still lives, the newer one wins, and the older one stops with an error.
 """
 
 import errno
 import json
-import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,14 +71,15 @@ def prepare(path: Path, is_folder: bool) -> None:
             kinds = ("file", "folder") if expected else ("folder", "file")
             raise UserError(f"{place} is a {kinds[0]}, where a {kinds[1]} should be: move it away, then run again")
     path.parent.mkdir(parents=True, exist_ok=True)
-    ours = re.compile(rf"\.(partial|old)-\d+(\.gone)?-{re.escape(path.name)}")
+    ours = re.compile(rf"\.(partial|old)-[0-9a-f]+(\.\w+)?-{re.escape(path.name)}")
     for place in sorted(path.parent.iterdir()):
         if found := ours.fullmatch(place.name):
             (restore if found[1] == "old" else remove)(place, path)
 
 
 def beside(path: Path, state: str, mark: str = "") -> Path:
-    return path.with_name(f".{state}-{os.getpid()}{mark}-{path.name}")
+    """A new name for what stands in for `path`; the next writer of `path` knows it as such."""
+    return path.with_name(f".{state}-{secrets.token_hex(4)}{mark}-{path.name}")
 
 
 @contextmanager
@@ -108,9 +109,5 @@ def remove(place: Path, path: Path) -> None:
     if place.is_symlink() or place.is_file():
         place.unlink(missing_ok=True)
     elif place.exists():
-        gone = beside(path, "partial", ".gone")
-        if place != gone:
-            if gone.exists():
-                shutil.rmtree(gone)
-            place.replace(gone)
+        gone = place.replace(beside(path, "partial", ".gone"))
         shutil.rmtree(gone, ignore_errors=True)

@@ -6,13 +6,14 @@ Every stage reads the whole file, so a mistyped key stops the chain at once; DVC
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import joblib
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from skinlesion import paths
 from skinlesion.errors import UserError
 from skinlesion.messages import describe, hint
-from skinlesion.rows import Backbone, Configuration, Head, HeadLayer, Phase, Section
+from skinlesion.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Section
 from skinlesion.sections import Balance, Data, Evaluate, Images, Model, Split, Train
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -22,6 +23,7 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+    workers: Count | None
     data: Data
     images: Images
     balance: Balance
@@ -74,7 +76,7 @@ class Params(Section):
 
 
 def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml.
+    """Read and check params.yaml. From then on joblib has as many workers as it says: no result hangs on them.
 
     Raises:
         UserError: the file is missing, is not YAML, or has unknown keys or wrong values; all are named at once.
@@ -85,7 +87,10 @@ def load(path: Path = paths.PARAMS) -> Params:
         raise UserError(f"{path} is missing: run from the repository's root (git checkout {path})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
-    return check(content, Params, str(path))
+    settings = check(content, Params, str(path))
+    if settings.workers:
+        joblib.parallel_config(n_jobs=settings.workers)  # stays, where it is not used as a context
+    return settings
 
 
 def check(content: Any, model: type[Document], what: str) -> Document:

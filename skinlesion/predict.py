@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from skinlesion.data import arrays
+
 # How often each image is predicted -> (quarter turns, mirrored), of which the average counts.
 VIEWS = {
     1: [(0, False)],
@@ -21,10 +23,12 @@ def probabilities(
         tta: test-time augmentation, a key of VIEWS; 8 averages over the quarter turns, mirrored and not.
     """
     starts = tqdm(range(0, len(images), batch_size), doing, unit="batch", disable=None if doing else True)
-    predicted = [
-        np.mean([model.predict_on_batch(seen(batch, *view)) for view in VIEWS[tta]], axis=0, dtype=np.float64)
-        for batch in (images[start : start + batch_size] for start in starts)
-    ]
+    predicted = []
+    for start in starts:
+        batch = images[start : start + batch_size]
+        views = [model.predict_on_batch(seen(batch, *view)) for view in VIEWS[tta]]
+        predicted.append(np.mean(views, axis=0, dtype=np.float64))
+        arrays.drop(batch)
     joined = np.concatenate(predicted)
     return joined / joined.sum(axis=1, keepdims=True)
 

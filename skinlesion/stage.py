@@ -33,9 +33,12 @@ def run(main: Callable[[], object], name: str) -> None:
 
 
 def record_time(name: str, seconds: float) -> None:
-    """Note a stage's wall time in seconds. Not a DVC output: it differs between equal runs."""
+    """Note a stage's wall time in seconds. Not a DVC output: it differs between equal runs, and no run fails for it."""
     try:
         times = json.loads(paths.TIMING.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         times = {}
-    write_json(paths.TIMING, {**times, name: round(seconds, 1)})
+    try:
+        write_json(paths.TIMING, {**(times if isinstance(times, dict) else {}), name: round(seconds, 1)})
+    except (UserError, OSError) as error:
+        print(f"{name}: its time was not noted: {error}", file=sys.stderr)

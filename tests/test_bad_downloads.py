@@ -107,7 +107,6 @@ BAD_SERVERS = {
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     impatient(monkeypatch)
-    monkeypatch.setattr(transfer, "TIMEOUT", (2, 0.1))
     monkeypatch.setattr(transfer, "TRIES", 3)
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: SimpleNamespace(free=10**12))
     return tmp_path / "file.zip"

@@ -137,6 +137,15 @@ def image(content: bytes) -> Act:
     return act
 
 
+def scanned(times: int) -> bytes:
+    """A progressive JPEG whose last scan comes again so many times; decoding takes as much longer."""
+    buffer = io.BytesIO()
+    NOISE.save(buffer, "JPEG", progressive=True)
+    content = buffer.getvalue()
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + last * times + content[-2:]
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG that says it has so many pixels, and ends there."""
     start = PNG.index(b"IHDR") + 4
@@ -301,6 +310,10 @@ ARCHIVES: dict[str, Row] = {
         "An image is named by its id: up to 100 letters, digits, _ and -. Received: "
         "HAM10000_images_part_1/ISIC_1 (1).jpg in {path}. Rename or remove them",
     ),
+    "ids that differ in capitals": (
+        archive(zipped(REAL | {f"{PART}/isic_1.jpg": b""})),
+        "Images' ids must differ in more than capitals. Received: ISIC_1 and isic_1 in {path}. Rename or remove one",
+    ),
     "an id that is too long": (
         archive(zipped(REAL | {f"{PART}/{'I' * 300}.jpg": b""})),
         "An image is named by its id: up to 100 letters, digits, _ and -. Received: "
@@ -401,6 +414,10 @@ IMAGES: dict[str, Row] = {
         image(PNG[:2000]),
         "{path} (image file is truncated)",
     ),
+    "a JPEG of very many scans": (
+        image(scanned(101)),
+        "{path} (111 scans, more than 100)",
+    ),
     "56 million pixels": (
         image(png_of(8000, 7000)),
         "{path} (8000 x 7000 pixels, more than 50 million)",
@@ -479,17 +496,17 @@ METADATA: dict[str, Row] = {
     ),
     "a quote that is not closed": (
         table('HAM_2,ISIC_2,mel,"histo,45,male,back'),
-        "{path} cannot be used: the quotes of the row that begins in line 3 do not pair. "
+        "{path} cannot be used: the quotes of the row that begins in line 3 do not pair, or a cell is too long. "
         "Correct that in the archive itself, then run: dvc repro -f download",
     ),
     "Latin-1": (
         table_of(f"{HEADER}\n{GOOD}\nHAM_2,ISIC_2,mel,histo,45,male,Rücken".encode("latin-1")),
-        "{path}: localization must be text in UTF-8. Received: 'R\\udcfccken' in line 3 (ISIC_2). Correct "
+        "{path}: localization must be printable text in UTF-8. Received: 'R\\udcfccken' in line 3 (ISIC_2). Correct "
         "that in the archive itself, then run: dvc repro -f download",
     ),
     "a NUL": (
         table("HAM_2,ISIC_2,mel,histo,45,ma\0le,back"),
-        "{path}: sex must be text in UTF-8. Received: 'ma\\x00le' in line 3 (ISIC_2). Correct that in the "
+        "{path}: sex must be printable text in UTF-8. Received: 'ma\\x00le' in line 3 (ISIC_2). Correct that in the "
         "archive itself, then run: dvc repro -f download",
     ),
     "a blank image_id": (

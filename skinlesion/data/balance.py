@@ -74,8 +74,10 @@ def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
     for code in copied["dx"].unique():
         (target / "images" / code).mkdir(parents=True)
 
-    def make(row: tuple) -> None:
-        image = images.read(Path(source_of[row.image_id]))
-        images.write_png(target / Path(row.path).relative_to(root), augment.apply(row.operations, image))
+    def make(family: tuple[str, pd.DataFrame]) -> None:
+        image_id, rows = family
+        image = images.read(Path(source_of[image_id]))  # once for all of its copies
+        for path, recipe in zip(rows["path"], rows["operations"], strict=True):
+            images.write_png(target / Path(path).relative_to(root), augment.apply(recipe, image))
 
-    over_cores(make, list(copied.itertuples(index=False)), "making copies")
+    over_cores(make, list(copied.groupby("image_id")), "copying originals")

@@ -46,7 +46,8 @@ def parse(content: bytes, columns: Sequence[str]) -> list[Row]:
                 records.append((line, cells))
             line = reader.line_num + 1
     except csv.Error:
-        raise ValueError(f"the quotes of the row that begins in line {line} do not pair") from None
+        what = f"the quotes of the row that begins in line {line} do not pair, or a cell is too long"
+        raise ValueError(what) from None
     if not records:
         raise ValueError("it is empty")
     (_, header), *records = records

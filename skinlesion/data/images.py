@@ -1,18 +1,20 @@
 """Reading, fitting and writing pictures: RGB, uint8, (height, width, 3) everywhere."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from skinlesion.data import arrays
 from skinlesion.data.parallel import over_cores
 from skinlesion.errors import UserError
 
 cv2.setNumThreads(1)  # the images are spread over the cores, not the parts of one
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # none that Pillow would start another program for
+START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # a genuine progressive JPEG has about ten
 MOST_MEGAPIXELS = 50  # decoded they take 150 MB; HAM10000's have 0.27, the largest photographs of phones about 50
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # of a limit of Pillow's, above ours
 
@@ -21,7 +23,7 @@ class BadImage(UserError):
     """A picture that cannot be decoded whole; the message says which and why."""
 
 
-def read(path: Path | IO[bytes]) -> np.ndarray:
+def read(path: Path | BytesIO) -> np.ndarray:
     """Decode a picture file, whatever its suffix, to RGB uint8 (H, W, 3), turned upright as its EXIF orientation says.
 
     Transparency is dropped: the colours are those stored, over no background. Of 16 bits the upper 8 count. Of an
@@ -35,6 +37,8 @@ def read(path: Path | IO[bytes]) -> np.ndarray:
         with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_MEGAPIXELS * 10**6:
                 raise ValueError(f"{picture.width} x {picture.height} pixels, more than {MOST_MEGAPIXELS} million")
+            if picture.info.get("progressive"):
+                check_scans(path)
             ImageOps.exif_transpose(picture, in_place=True)
             return np.asarray(picture if picture.mode == "RGB" else to_rgb(picture))
     except UnidentifiedImageError:
@@ -43,6 +47,13 @@ def read(path: Path | IO[bytes]) -> np.ndarray:
         raise BadImage(f"{path} (more than {MOST_MEGAPIXELS} million pixels)") from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise BadImage(f"{path} ({error})") from None
+
+
+def check_scans(path: Path | BytesIO) -> None:
+    """ValueError for a progressive JPEG of so many scans that decoding would take minutes."""
+    content = path.read_bytes() if isinstance(path, Path) else path.getvalue()
+    if (scans := content.count(START_OF_SCAN)) > MOST_SCANS:
+        raise ValueError(f"{scans} scans, more than {MOST_SCANS}")
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
@@ -68,18 +79,19 @@ def fit(image: np.ndarray, size: int, how: str) -> np.ndarray:
 
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write RGB uint8 (H, W, 3) as PNG, lossless, lightly compressed."""
-    written = cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    if not written:
-        raise OSError(f"{path} could not be written")
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    path.write_bytes(encoded)  # cv2.imwrite says that all is well where the disk is full
 
 
 def load(files: list[str], doing: str) -> np.ndarray:
-    """Read equally sized pictures into one uint8 array (N, H, W, 3), in the order of `files`."""
+    """Read equally sized pictures into one uint8 array (N, H, W, 3), in the order of `files`; see arrays.empty."""
     first = read(Path(files[0]))
-    images = np.empty((len(files), *first.shape), np.uint8)
+    images = arrays.empty((len(files), *first.shape), np.uint8)
 
     def fill(index: int) -> None:
         images[index] = read(Path(files[index]))
+        arrays.drop(images[index])
 
-    over_cores(fill, range(len(files)), doing)
+    over_cores(fill, range(len(files)), doing, shared=True)
     return images

@@ -25,7 +25,7 @@ def is_age(cell: str) -> bool:
 
 # What each cell of a column must be, and the test of it.
 RULES: list[tuple[str, str, Callable[[str], object]]] = [
-    *((column, "text in UTF-8", str.isprintable) for column in COLUMNS),
+    *((column, "printable text in UTF-8", str.isprintable) for column in COLUMNS),
     ("image_id", f"the image's name, {IMAGE_ID_RULE}", IMAGE_ID.fullmatch),
     ("lesion_id", "filled in", bool),
     ("dx", f"one of {', '.join(CODES)}", CODES.__contains__),

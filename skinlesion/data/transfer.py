@@ -5,6 +5,8 @@ import hashlib
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
+from zc.lockfile import LockError, LockFile
 
 from skinlesion.data import responses
 from skinlesion.data.responses import BROWSER, CHANGED, RESUME, Failure
@@ -33,10 +36,31 @@ def fetch(url: str, path: Path, size: int | None = None, md5: str | None = None)
     where `md5` is known; without, nothing would tell whether it is of the same file.
 
     Raises:
-        UserError: no network, no room on the disk, a refusal, a web page instead of the file, another length or, twice,
-            another MD5 than due; connections cut or silent, or a busy server, in too many tries.
+        UserError: another process is at it, no network, no room on the disk, a refusal, a web page instead of the
+            file, another length or, twice, another MD5 than due; connections cut or silent, or a busy server, in too
+            many tries.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path):
+        bring(url, path, size, md5)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """UserError where another process is at the same file, as one that outlived a killed dvc may be."""
+    place = path.with_name(f"{path.name}.lock")
+    try:
+        lock = LockFile(str(place))
+    except LockError:
+        raise UserError(f"{path} is being downloaded by another process: when that has ended, run again") from None
+    try:
+        yield
+    finally:
+        place.unlink(missing_ok=True)
+        lock.close()
+
+
+def bring(url: str, path: Path, size: int | None, md5: str | None) -> None:
     part = partial(path)
     if path.exists():
         if size in (None, bytes_of(path)) and md5 in (None, md5_of(path)):

@@ -16,7 +16,7 @@ from skinlesion.backend import keras, quiet
 from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError, listing
-from skinlesion.files import replace_file
+from skinlesion.files import beside, replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 OURS = "skinlesion.json"  # our member; Keras reads its own by name and leaves it alone
@@ -39,7 +39,7 @@ class Bundle:
 def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> None:
     """Write `model` as a .keras file without dates: the same weights give the same bytes."""
     with replace_file(path) as partial:
-        dated = partial.with_name(f".partial-dated-{path.name}")
+        dated = beside(path, "partial", ".dated")
         try:
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:

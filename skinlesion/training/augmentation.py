@@ -1,6 +1,6 @@
 """Online augmentation: Keras layers before the classifier, drawn anew for every image, in training only.
 
-They are part of what is trained, never of what is saved.
+They run on the device that trains, and are part of what is trained, never of what is saved.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import keras
 
 from skinlesion.sections import Augmentation
 
-layers = keras.layers
+layers, ops = keras.layers, keras.ops
 REFLECT = {"fill_mode": "reflect"}  # borders are reflected, never black
 LEVELS = {"value_range": (0, 255)}
 
@@ -27,13 +27,74 @@ LAYERS: dict[str, Callable[..., keras.Layer]] = {
 }
 
 
+FLIPS = {"flip_horizontal", "flip_vertical"}
+
+
+def flip(x: float, y: float) -> Callable[..., keras.KerasTensor]:
+    """The matrix of an image mirrored where it was drawn so: x or y is -1."""
+
+    def matrix(_: keras.Layer, drawn: dict, height: int, width: int) -> keras.KerasTensor:
+        mirrored = [x, 0, (width - 1) * (x < 0), 0, y, (height - 1) * (y < 0), 0, 0]
+        return ops.where(ops.reshape(drawn["flips"], (-1, 1)), [mirrored], [[1.0, 0, 0, 0, 1, 0, 0, 0]])
+
+    return matrix
+
+
+def zoomed(layer: keras.Layer, drawn: dict, height: int, width: int) -> keras.KerasTensor:
+    zooms = ops.concatenate([drawn["width_zoom"], drawn["height_zoom"]], axis=1)
+    return layer._get_zoom_matrix(zooms, height, width)
+
+
+# operation -> from where in the image a pixel comes: the eight numbers (N, 8) of ops.image.affine_transform, which
+# Keras' own layer makes of what it has drawn
+MATRICES: dict[str, Callable[[keras.Layer, dict, int, int], keras.KerasTensor]] = {
+    "flip_horizontal": flip(-1.0, 1.0),
+    "flip_vertical": flip(1.0, -1.0),
+    "rotate": lambda layer, drawn, *_: drawn["rotation_matrix"],
+    "zoom": zoomed,
+    "shift": lambda layer, drawn, *_: layer._get_translation_matrix(drawn["translations"]),
+    "shear": lambda layer, drawn, *_: layer._get_shear_matrix(drawn["shear_factor"]),
+}
+
+
+class Geometry(layers.Layer):
+    """What several of Keras' layers do to an image in turn, by one resampling: several times faster, and sharper.
+
+    Args:
+        steps: operation of MATRICES -> its layer, in their order.
+    """
+
+    def __init__(self, steps: dict[str, keras.Layer], **rest) -> None:
+        super().__init__(**rest)
+        self.steps = steps
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        for layer in self.steps.values():
+            layer.build(shape)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        if not training:
+            return images
+        number, height, width, _ = ops.shape(images)
+        whole = ops.eye(3)
+        for name, layer in self.steps.items():
+            matrix = MATRICES[name](layer, layer.get_random_transformation(images), height, width)
+            whole = ops.matmul(whole, ops.reshape(ops.concatenate([matrix, ops.ones((number, 1))], axis=1), (-1, 3, 3)))
+        return ops.image.affine_transform(images, ops.reshape(whole, (-1, 9))[:, :8], **REFLECT)
+
+
 def make(ranges: Augmentation, seed: int) -> list[keras.Layer]:
     """The layers of the operations whose range is above 0, from RGB 0-255 (N, H, W, 3) to the same, in float32."""
-    return [
-        layer(getattr(ranges, name), seed=(seed + number) % 2**31, dtype="float32", name=f"augment_{name}")
+    made = {
+        name: layer(getattr(ranges, name), seed=(seed + number) % 2**31, dtype="float32", name=f"augment_{name}")
         for number, (name, layer) in enumerate(LAYERS.items())
         if getattr(ranges, name)
-    ]
+    }
+    steps = {name: layer for name, layer in made.items() if name in MATRICES}
+    if len(steps) < 2 or steps.keys() <= FLIPS:
+        return list(made.values())
+    others = [layer for name, layer in made.items() if name not in steps]
+    return [Geometry(steps, dtype="float32", name="augment_geometry"), *others]
 
 
 def before(classifier: keras.Model, ranges: Augmentation | None, seed: int) -> keras.Model:

@@ -5,6 +5,8 @@ import math
 import keras
 import numpy as np
 
+from skinlesion.data import arrays
+
 
 class Batches(keras.utils.PyDataset):
     """Shuffled batches of images uint8 (B, H, W, 3) and labels (B,), each image once an epoch."""
@@ -23,4 +25,6 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
-        return self.images[rows], self.labels[rows]
+        batch = self.images[rows], self.labels[rows]
+        arrays.drop(self.images)
+        return batch

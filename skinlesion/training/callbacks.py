@@ -10,6 +10,11 @@ from skinlesion.classes import CODES
 from skinlesion.errors import UserError
 from skinlesion.predict import probabilities
 
+
+class Diverged(UserError):
+    """The loss is no longer a number: trained again, it would be so again."""
+
+
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 # name -> (function of labels (N,) and probabilities (N, 7), whether more is better)
@@ -39,7 +44,7 @@ class Validate(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         predicted = probabilities(self.model, self.images, self.batch_size)
         if not (np.isfinite(logs["loss"]) and np.isfinite(predicted).all()):
-            raise UserError(
+            raise Diverged(
                 f"the loss of epoch {epoch + 1} is no longer a number: "
                 "lower the configuration's learning_rate, or set train.precision: float32"
             )

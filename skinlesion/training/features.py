@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from skinlesion.data import arrays
 from skinlesion.rows import Phase
 from skinlesion.sections import Train
 
@@ -42,6 +43,9 @@ def of(body: keras.Model, images: np.ndarray, batch_size: int, what: str) -> np.
     for start in tqdm(range(0, len(images), batch_size), f"features of {what}", unit="batch", disable=None):
         batch = body.predict_on_batch(images[start : start + batch_size])
         if found is None:
-            found = np.empty((len(images), *batch.shape[1:]), batch.dtype)
-        found[start : start + len(batch)] = batch
+            found = arrays.empty((len(images), *batch.shape[1:]), batch.dtype)
+        rows = slice(start, start + len(batch))
+        found[rows] = batch
+        for used in (images, found):
+            arrays.drop(used[rows])
     return found

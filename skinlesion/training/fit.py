@@ -44,6 +44,7 @@ def fit(
     class_weight = options.CLASS_WEIGHTS[how.class_weights](train[1])
     augmented = augmentation.before(model, how.augmentation, seed)
     best, progress = KeepBest(how.monitor, model), progress or Progress()
+    progress.restore([model, augmented])  # already here, since features hang on them
     for number, phase in enumerate(phases, start=1):
         if number < progress.phase:
             continue

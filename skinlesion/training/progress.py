@@ -36,7 +36,7 @@ class Progress:
             with np.load(self.path) as file:
                 arrays = dict(file)
             said = json.loads(bytes(arrays.pop("progress")))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             print(f"train: {self.path} cannot be read ({error}): training begins anew", flush=True)
             return
         self.arrays = arrays
@@ -51,6 +51,11 @@ class Progress:
         said = {name: getattr(self, name) for name in ("phase", "stopped", "history", "callbacks")}
         with replace_file(self.path) as partial, partial.open("wb") as file:
             np.savez(file, progress=np.frombuffer(json.dumps(said).encode(), np.uint8), **arrays)
+
+    def restore(self, holders: list) -> None:
+        """Give the variables of models, and of an optimizer after them, the values that were read, if any were."""
+        for name, variable in named(holders).items() if self.arrays else ():
+            variable.assign(self.arrays[name])
 
     def before(self, phase: int) -> int:
         """How many epochs the phases before `phase` had."""
@@ -81,20 +86,17 @@ class Follow(keras.callbacks.Callback):
         self.progress, self.models, self.best, self.others = progress, models, best, others
         self.learning_rate = learning_rate
 
-    def variables(self) -> dict[str, keras.Variable]:
-        """By a name that is the same in every process: layers' own names count up."""
+    def holders(self) -> list:
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        found = [variable for holder in (*self.models, optimizer) for variable in holder.variables]
-        return {f"variable_{number}": one for number, one in enumerate({id(one): one for one in found}.values())}
+        return [*self.models, optimizer]
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        arrays, self.progress.arrays = self.progress.arrays, None
-        if arrays is None:
+        if self.progress.arrays is None:
             return
-        for name, variable in self.variables().items():
-            variable.assign(arrays[name])
+        self.progress.restore(self.holders())
+        arrays, self.progress.arrays = self.progress.arrays, None
         self.best.weights = [arrays[name] for name in best_names(arrays)]
         for callback, counted in zip(self.others, self.progress.callbacks, strict=True):
             vars(callback).update(counted)
@@ -107,8 +109,14 @@ class Follow(keras.callbacks.Callback):
         progress.stopped = bool(self.model.stop_training)
         progress.callbacks = [counted(callback) for callback in self.others]
         if progress.path is not None:
-            arrays = {name: keras.ops.convert_to_numpy(one) for name, one in self.variables().items()}
+            arrays = {name: keras.ops.convert_to_numpy(one) for name, one in named(self.holders()).items()}
             progress.write({**arrays, **{f"best_{number}": one for number, one in enumerate(self.best.weights)}})
+
+
+def named(holders: list) -> dict[str, keras.Variable]:
+    """The variables of models and optimizers by names that are the same in every process: layers' own count up."""
+    found = [variable for holder in holders for variable in holder.variables]
+    return {f"variable_{number}": one for number, one in enumerate({id(one): one for one in found}.values())}
 
 
 def counted(callback: keras.callbacks.Callback) -> dict:

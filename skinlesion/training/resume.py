@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,8 +13,9 @@ import numpy as np
 
 import skinlesion
 from skinlesion import paths
-from skinlesion.errors import UserError
+from skinlesion.data import arrays
 from skinlesion.params import Params
+from skinlesion.training.callbacks import Diverged
 from skinlesion.training.progress import Progress
 
 NAME = ".progress-{}.npz"
@@ -24,12 +25,15 @@ BACKENDS = {"tensorflow": "tensorflow", "jax": "jaxlib", "torch": "torch"}
 
 @contextmanager
 def progress(key: str) -> Iterator[Progress]:
-    """The training's progress, kept while the block is killed or fails for want of disk, else removed after it."""
+    """The training's progress: removed at the end of the block, and kept where that is killed or fails.
+
+    Where the training diverged it is removed too: that would come again.
+    """
     path = folder() / NAME.format(key)
     forget(path)
     try:
         yield Progress(path)
-    except UserError:  # it would end so again
+    except Diverged:
         path.unlink(missing_ok=True)
         raise
     path.unlink(missing_ok=True)
@@ -44,8 +48,9 @@ def folder() -> Path:
 def forget(path: Path) -> None:
     """Remove what trainings left that were never gone on with: each is three times the size of its model or more."""
     for other in path.parent.glob(NAME.format("*")):
-        if other != path and time.time() - other.stat().st_mtime > FORGOTTEN:
-            other.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another training was quicker
+            if other != path and time.time() - other.stat().st_mtime > FORGOTTEN:
+                other.unlink()
 
 
 def key_of(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **machine: str) -> str:
@@ -66,7 +71,8 @@ def key_of(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **m
     digest = hashlib.blake2b(json.dumps(document).encode(), digest_size=8)
     for array in (*model.get_weights(), *data):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        for part in arrays.parts(np.ascontiguousarray(array)):
+            digest.update(part.data)
     library = Path(skinlesion.__file__).parent
     for file in sorted(library.rglob("*.py")):
         digest.update(file.read_bytes())

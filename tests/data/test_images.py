@@ -224,7 +224,7 @@ def test_png_loses_nothing_and_keeps_the_channels(tmp_path: Path, noise: Noise) 
 
 
 def test_a_png_that_cannot_be_written_is_an_error(tmp_path: Path, noise: Noise) -> None:
-    with pytest.raises(OSError, match="could not be written"):
+    with pytest.raises(OSError, match="nowhere"):
         images.write_png(tmp_path / "nowhere" / "x.png", noise(0))
 
 

@@ -94,10 +94,10 @@ REFUSED = {
     "unknown dx": (("HAM_5,ISIC_9,scc,histo,45,male,back",), "dx must be one of akiec", "'scc' in line 5 (ISIC_9)"),
     "row too short": (("HAM_5,ISIC_9",), "line 5 has 2 cells, the header has 7"),
     "row too long": (("HAM_5,ISIC_9,nv,histo,45,male,back,x",), "line 5 has 8 cells, the header has 7"),
-    "a NUL": (("HAM_5,ISIC_9,nv,histo,45,ma\0le,back",), "sex must be text", "line 5 (ISIC_9)"),
+    "a NUL": (("HAM_5,ISIC_9,nv,histo,45,ma\0le,back",), "sex must be printable text", "line 5 (ISIC_9)"),
     "quote not closed": (
         ('HAM_5,ISIC_9,nv,"histo,45,male,back',),
-        "the quotes of the row that begins in line 5 do not pair",
+        "the quotes of the row that begins in line 5 do not pair, or a cell is too long",
     ),
     "many": (
         [f"HAM_5,ISIC_9{number},scc,histo,45,male,back" for number in range(7)],
@@ -165,7 +165,9 @@ def test_other_bytes_matter_only_where_they_are_used(tmp_path: Path) -> None:
     plain = metadata.read(write(tmp_path, HEADER, *ROWS))
     pd.testing.assert_frame_equal(metadata.read(write(tmp_path, f"{HEADER},by", *rows, encoding="latin-1")), plain)
     path = write(tmp_path, HEADER, *ROWS, "HAM_5,ISIC_9,nv,histo,45,male,Rücken", encoding="latin-1")
-    with pytest.raises(UserError, match=r"localization must be text in UTF-8\. Received: 'R\\udcfccken' in line 5"):
+    with pytest.raises(
+        UserError, match=r"localization must be printable text in UTF-8\. Received: 'R\\udcfccken' in line 5"
+    ):
         metadata.read(path)
 
 

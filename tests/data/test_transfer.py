@@ -179,7 +179,7 @@ HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny waits, and no proxy of this machine."""
     monkeypatch.setattr(transfer, "PAUSE", 0.001)
-    monkeypatch.setattr(transfer, "TIMEOUT", (2, 0.25))
+    monkeypatch.setattr(transfer, "TIMEOUT", (5, 1))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -340,6 +340,16 @@ def test_a_web_page_leaves_what_has_arrived_alone(path: Path) -> None:
     assert path.read_bytes() == BODY
 
 
+def test_of_two_at_once_the_second_is_refused_and_the_first_goes_on(path: Path) -> None:
+    with serving(BODY, good) as server:
+        path.parent.mkdir()
+        with transfer.alone(path), pytest.raises(UserError, match="is being downloaded by another process"):
+            fetch(server.url, path, len(BODY), MD5)
+        assert server.seen == []
+        fetch(server.url, path, len(BODY), MD5)
+    assert names(path) == ["file.zip"]
+
+
 def test_a_killed_download_resumes(path: Path) -> None:
     code = "import sys; from pathlib import Path; from skinlesion.data.transfer import fetch\n"
     code += "fetch(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
@@ -353,7 +363,7 @@ def test_a_killed_download_resumes(path: Path) -> None:
             time.sleep(0.01)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        assert names(path) == ["file.zip.part"]
+        assert names(path) == ["file.zip.lock", "file.zip.part"]
         left = transfer.bytes_of(transfer.partial(path))
         fetch(server.url, path, len(BODY), MD5)
         assert server.seen[1]["range"] == f"bytes={left}-"

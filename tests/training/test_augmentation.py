@@ -64,6 +64,44 @@ def test_ranges_reach_the_layers_in_their_unit(name, value, unit):
     assert settings["fill_mode"] == "reflect"
 
 
+def chain(ranges: Augmentation, seed: int, images: np.ndarray) -> np.ndarray:
+    """What Keras' own layers do, one after the other, each with the seed that it has in `make`."""
+    for number, (name, layer) in enumerate(augmentation.LAYERS.items()):
+        if value := getattr(ranges, name):
+            images = layer(value, seed=seed + number, dtype="float32")(images, training=True)
+    return keras.ops.convert_to_numpy(images)
+
+
+def smooth(side: int = 48) -> np.ndarray:
+    """Slow waves, other ones in each of 12 images: hardly changed by being resampled several times."""
+    y, x = np.mgrid[:side, :side] / side
+    pitch = np.arange(12)[:, None, None]
+    waves = [np.sin(2 * x + 3 * y + pitch), np.cos(3 * x - y + pitch), np.sin(x * y + pitch)]
+    return (127 + 100 * np.stack(waves, axis=-1)).astype("float32")
+
+
+GEOMETRY = {"flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate": 30, "zoom": 0.1, "shift": 0.05, "shear": 0.1}
+
+
+@pytest.mark.parametrize("left_out", [None, *GEOMETRY])
+def test_geometry_at_once_is_that_of_keras_layers_in_turn(left_out):
+    """Less what comes from beyond the border, which a chain of layers reflects several times."""
+    ranges = Augmentation(**{**OFF, **{name: value for name, value in GEOMETRY.items() if name != left_out}})
+    (layer,) = augmentation.make(ranges, 3)
+    images = smooth()
+    found, expected = keras.ops.convert_to_numpy(layer(images, training=True)), chain(ranges, 3, images)
+    middle = np.s_[:, 18:-18, 18:-18]
+    assert np.abs(found[middle] - expected[middle]).max() < 2
+    assert np.abs(found[middle] - images[middle]).max() > 20
+
+
+def test_flips_alone_are_exact_and_tones_come_after_geometry():
+    names = [layer.name for layer in augmentation.make(Augmentation(**ALL), 1)]
+    assert names == ["augment_geometry", "augment_contrast", "augment_brightness"]
+    flips = Augmentation(**{**OFF, "flip_horizontal": 0.5, "flip_vertical": 0.5})
+    assert [layer.name for layer in augmentation.make(flips, 1)] == ["augment_flip_horizontal", "augment_flip_vertical"]
+
+
 def test_brightness_adds_up_to_its_part_of_255():
     grey = np.full((200, 4, 4, 3), 128, "float32")
     moved = augmented("brightness", 0.2, grey)[:, 0, 0, 0] - 128

@@ -12,6 +12,7 @@ import pytest
 
 from skinlesion.errors import UserError
 from skinlesion.training import resume
+from skinlesion.training.callbacks import Diverged
 from skinlesion.training.fit import fit
 from skinlesion.training.progress import Progress
 
@@ -43,6 +44,8 @@ CASES = {
         },
     ),
     "moving averages on a schedule": ([("all", 4)], {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1}),
+    "a head on features, then all": ([("head", 3), ("all", 2)], {}),
+    "a head on the features of a backbone that was trained": ([("all", 2), ("head", 3)], {}),
     "weighed classes, adamw": (
         [("all", 3)],
         {"class_weights": "balanced", "optimizer": "adamw", "weight_decay": 0.01, "label_smoothing": 0.1},
@@ -131,9 +134,16 @@ def test_it_is_kept_when_the_process_is_stopped_and_gone_at_the_end(here: Path) 
 
 def test_what_would_fail_again_is_not_kept(here: Path) -> None:
     write("key")
-    with pytest.raises(UserError), resume.progress("key"):
-        raise UserError("the loss is no longer a number")
+    with pytest.raises(Diverged), resume.progress("key"):
+        raise Diverged("the loss is no longer a number")
     assert list((here / "models").iterdir()) == []
+
+
+def test_what_the_user_can_mend_leaves_it_in_place(here: Path) -> None:
+    path = write("key")
+    with pytest.raises(UserError), resume.progress("key"):
+        raise UserError("plots is a file: move it away, then run again")
+    assert path.exists()
 
 
 def test_another_training_does_not_go_on_from_it_nor_removes_it(here: Path) -> None:
