@@ -90,7 +90,9 @@ def test_no_preset_leaves_behind_what_another_set(folder):
     copies = {key for key in run if key.startswith("balance.operations")}
     for name, (_, per_class, _) in SYSTEMS.items():
         assert leaves(presets.load(name).params) == (run if per_class else run - copies), name
-    whole = leaves({name: params[name] for name in params if name not in ("backbones", "heads", "configurations")})
+    whole = leaves(
+        {name: params[name] for name in params if name not in ("workers", "backbones", "heads", "configurations")}
+    )
     assert leaves(presets.load("sample").params) == leaves(presets.load("ham10000").params) == whole
 
 
