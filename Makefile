@@ -6,7 +6,7 @@ PINS ?= --upgrade
 # Every file that pip fetches must have one of the hashes in requirements*.txt.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup repro test lint pins audit clean
+.PHONY: help setup repro test lint bench pins audit clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: setup  ## run the tests
 lint: setup  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+bench: setup  ## measure against what people use: benchmarks/results.md (about 15 minutes)
+	$(BIN)/python -m benchmarks.run
 
 pins: setup  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
 	for name in requirements requirements-dev requirements-gpu; do \

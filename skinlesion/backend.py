@@ -5,7 +5,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from skinlesion import verbose
 
@@ -38,6 +38,30 @@ def quiet() -> Iterator[None]:
             sys.stderr.writelines(line for line in held if not CHATTER.match(line))
 
 
+def hide_gpus_from_tensorflow() -> None:
+    """Keras and keras-hub load TensorFlow, where it is installed, under any backend: it must not take GPU memory."""
+    with suppress(ImportError):
+        import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
 with quiet():
-    import keras  # noqa: F401
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        hide_gpus_from_tensorflow()
+
+
+def gpus() -> list[str]:
+    """The GPUs that the backend sees."""
+    with quiet():
+        if keras.backend.backend() == "torch":  # Keras knows none of its devices
+            import torch
+
+            return [f"gpu:{number}" for number in range(torch.cuda.device_count())]
+        try:
+            return keras.distribution.list_devices("gpu")
+        except RuntimeError:  # JAX, where there is none
+            return []

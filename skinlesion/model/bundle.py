@@ -75,10 +75,10 @@ def load(path: Path) -> Bundle:
         UserError: the file is missing, no .keras file that can be read safely, or not one of this pipeline.
     """
     calibration, fit = read_ours(path)
-    import keras_hub  # noqa: F401  registers its layers
-
     try:
         with quiet():
+            if of_keras_hub(path):
+                import keras_hub  # noqa: F401  registers its layers
             model = keras.models.load_model(path, safe_mode=True, compile=False)
     except Exception as error:  # damaged bytes make Keras raise nearly anything
         raise foreign(path, f"Keras cannot load it safely ({first_sentence(error)})") from None
@@ -88,6 +88,12 @@ def load(path: Path) -> Bundle:
             path, f"its input is {image} and its output {probabilities}, not (N, S, S, 3) and (N, {len(CODES)})"
         )
     return Bundle(model, calibration, fit)
+
+
+def of_keras_hub(path: Path) -> bool:
+    """Whether the model has layers of keras-hub, which takes seconds to import, and TensorFlow."""
+    with zipfile.ZipFile(path) as archive:
+        return b'"module": "keras_hub' in archive.read("config.json")
 
 
 def read_ours(path: Path) -> tuple[Calibration, str]:

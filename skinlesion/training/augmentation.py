@@ -34,8 +34,9 @@ def flip(x: float, y: float) -> Callable[..., keras.KerasTensor]:
     """The matrix of an image mirrored where it was drawn so: x or y is -1."""
 
     def matrix(_: keras.Layer, drawn: dict, height: int, width: int) -> keras.KerasTensor:
-        mirrored = [x, 0, (width - 1) * (x < 0), 0, y, (height - 1) * (y < 0), 0, 0]
-        return ops.where(ops.reshape(drawn["flips"], (-1, 1)), [mirrored], [[1.0, 0, 0, 0, 1, 0, 0, 0]])
+        mirrored = ops.array([[x, 0, (width - 1) * (x < 0), 0, y, (height - 1) * (y < 0), 0, 0]], "float32")
+        upright = ops.array([[1, 0, 0, 0, 1, 0, 0, 0]], "float32")
+        return ops.where(ops.reshape(drawn["flips"], (-1, 1)), mirrored, upright)
 
     return matrix
 

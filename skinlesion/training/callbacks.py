@@ -52,6 +52,21 @@ class Validate(keras.callbacks.Callback):
             logs[f"val_{name}"] = float(measure(self.labels, predicted))
 
 
+class MovingAverages(keras.callbacks.SwapEMAWeights):
+    """Puts the weights' moving averages in place at the end of an epoch, for validation and for keeping.
+
+    Keras' own lets weight and average share an array after the last epoch, which JAX then takes away from both.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(swap_on_epoch=True)
+
+    def _backend_finalize_ema_values(self, optimizer: keras.optimizers.Optimizer) -> None:
+        pairs = zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
+        for weight, average in pairs:
+            average.assign(keras.ops.convert_to_numpy(weight))
+
+
 class KeepBest(keras.callbacks.Callback):
     """Keeps the classifier's weights of the best epoch over all phases, and ends each phase with them."""
 

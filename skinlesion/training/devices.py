@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from skinlesion.backend import quiet
+from skinlesion.backend import gpus
 from skinlesion.errors import UserError
 
 
@@ -24,9 +24,7 @@ def choose(device: str) -> str:
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         return "cpu"
-    with quiet():
-        found = keras.distribution.list_devices("gpu")
-    if found:
+    if gpus():
         return "gpu"
     if device == "gpu":
         raise UserError(

@@ -11,7 +11,7 @@ from skinlesion.rows import Phase
 from skinlesion.sections import Train
 from skinlesion.training import augmentation, features, kernels, options, schedules
 from skinlesion.training.batches import Batches
-from skinlesion.training.callbacks import KeepBest, Validate, mode
+from skinlesion.training.callbacks import KeepBest, MovingAverages, Validate, mode
 from skinlesion.training.progress import Follow, Progress
 
 Images = tuple[np.ndarray, np.ndarray]  # uint8 (N, H, W, 3), labels (N,) as numbers of CODES
@@ -100,7 +100,7 @@ def summary(history: pd.DataFrame, best_epoch: int) -> dict:
 
 def averaging(how: Train) -> list[keras.callbacks.Callback]:
     """Puts the weights' moving averages in place at the end of an epoch, for validation and for keeping."""
-    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if how.ema else []
+    return [MovingAverages()] if how.ema else []
 
 
 def scheduling(how: Train, phase: Phase, epochs: int, start: int) -> list[keras.callbacks.Callback]:
