@@ -1,0 +1,131 @@
+"""Training steps of configuration A: ResNet50 at 128 px from random weights, every layer trains, batch 32, on the CPU.
+
+Ours is the pipeline's own training with the params' `precision: auto` and `deterministic: true`; plain Keras is
+keras.applications.ResNet50 with a classifier, trained by model.fit on arrays. Images of random pixels; the time of 10
+steps after a warm-up epoch. What comes between epochs (validation, keeping weights and state) counts for none.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks import once
+
+if TYPE_CHECKING:
+    import keras
+
+UNIT = "images/s"
+SIZE, BATCH, STEPS = 128, 32, 10
+IMAGES = STEPS * BATCH
+CLASSES = 7
+
+
+def pictures(count: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (count, SIZE, SIZE, 3) and labels (count,)."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8), np.arange(count) % CLASSES
+
+
+def on_cpu() -> None:
+    from skinlesion.training import devices
+
+    devices.choose("cpu")
+
+
+def clock(times: list[float]) -> "keras.callbacks.Callback":
+    """Notes when an epoch's first step begins and when its last one has ended; stands first among the callbacks."""
+    import keras
+
+    def note(*_: object) -> None:
+        times.append(time.perf_counter())
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note)
+
+
+def rate(times: list[float]) -> float:
+    """Images/s of the last epoch."""
+    return IMAGES / (times[-1] - times[-2])
+
+
+def ours(precision: str = "auto", deterministic: bool = True) -> dict:
+    """The pipeline's training, as the stage train starts it."""
+    from skinlesion import backend, params
+    from skinlesion.model.build import build
+    from skinlesion.rows import Phase
+    from skinlesion.training import determinism, devices
+    from skinlesion.training.fit import fit
+
+    settings = params.load()
+    if deterministic:
+        determinism.enable()
+    on_cpu()
+    backend.keras.utils.set_random_seed(1)
+    precision = devices.choose_precision(precision, "cpu")
+    model = build(settings.backbones["resnet50"], settings.heads["gap"], SIZE, None, precision)
+    times: list[float] = []
+    keras_fit = model.fit
+    model.fit = lambda *args, callbacks, **more: keras_fit(*args, callbacks=[clock(times), *callbacks], **more)
+    how = settings.train.model_copy(update={"batch_size": BATCH, "augmentation": None, "max_epochs": None})
+    fit(model, pictures(), pictures(CLASSES), [Phase(train="all", epochs=2, learning_rate=1e-4)], how, seed=1)
+    return {"value": rate(times), "precision": precision}
+
+
+def plain_model() -> "keras.Model":
+    """What people write: images (N, SIZE, SIZE, 3), 0-1, to probabilities (N, CLASSES)."""
+    import keras
+
+    backbone = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    return keras.Model(backbone.input, keras.layers.Dense(CLASSES, activation="softmax", dtype="float32")(x))
+
+
+def plain(policy: str) -> float:
+    import keras
+
+    on_cpu()
+    keras.config.set_dtype_policy(policy)
+    model = plain_model()
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    images, labels = pictures()
+    times: list[float] = []
+    model.fit(images / np.float32(255), labels, batch_size=BATCH, epochs=2, callbacks=[clock(times)], verbose=0)
+    return rate(times)
+
+
+def pytorch() -> float:
+    import torch
+
+    from benchmarks.torch_resnet50 import as_input, bfloat16, resnet50
+
+    model = resnet50(CLASSES)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+    loss = torch.nn.CrossEntropyLoss()
+    images, labels = map(torch.from_numpy, pictures())
+    times = []
+    for _ in range(2):
+        times.append(time.perf_counter())
+        for rows in torch.randperm(IMAGES).split(BATCH):
+            optimizer.zero_grad()
+            with bfloat16():
+                found = loss(model(as_input(images[rows])), labels[rows])
+            found.backward()
+            optimizer.step()
+        times.append(time.perf_counter())
+    return rate(times)
+
+
+VARIANTS: dict[str, Callable[[], once.Measured]] = {
+    "ours": ours,
+    "ours, not deterministic": lambda: ours(deterministic=False),
+    "ours, float32": lambda: ours("float32"),
+    "plain Keras float32": lambda: plain("float32"),
+    "plain Keras bfloat16": lambda: plain("mixed_bfloat16"),
+    "PyTorch bfloat16": pytorch,
+}
+NEEDS = {"PyTorch bfloat16": "torch"}
+TARGETS = [("ours", "plain Keras float32", 2.0), ("ours", "PyTorch bfloat16", 0.85)]
+
+if __name__ == "__main__":
+    once.main(VARIANTS)
