@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 UNIT = "images/s"  # image after image of the 15 epochs, however often the backbone saw it
-ROUNDS = 2
+ROUNDS = 1  # minutes each
 BATCH, EPOCHS, RATE, SEED = 32, 15, 3e-4, 1
 TRAIN, VALIDATION, TEST = 320, 40, 1400
 STRAYS, NOISE = 10, 10  # levels, of the image's colour and of each pixel's

@@ -1,4 +1,4 @@
-"""`dvc repro` where nothing has changed, in a clone whose chain has run; and `dvc version`, which is DVC's own start.
+"""`dvc repro` where nothing has changed, in a clone whose chain has run; and `dvc --version`, which is DVC's own start.
 
 The clone takes its data from this repository's cache; where that lacks them, the chain runs once on reduced params.
 """
@@ -69,7 +69,7 @@ def nothing_to_do() -> dict:
 
 VARIANTS: dict[str, Callable[[], once.Measured]] = {
     "ours: dvc repro": nothing_to_do,
-    "dvc version": lambda: timed([*DVC, "version"], chaos.ROOT),
+    "dvc --version": lambda: timed([*DVC, "--version"], chaos.ROOT),
 }
 TARGETS: list[tuple[str, str, float]] = []
 

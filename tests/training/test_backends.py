@@ -36,6 +36,7 @@ SMALL = {
     "split.protocol": "image",
     "train.batch_size": 8,
     "train.max_epochs": None,
+    "train.device": "auto",
     "train.deterministic": True,
     "train.ema": 0.5,
     "evaluate.batch_size": 5,
@@ -50,7 +51,6 @@ CASES = {
     },
     "augmented, bfloat16": {
         "train.precision": "mixed_bfloat16",
-        "train.device": "cpu",
         "train.augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 30},
         "configurations.A": [{"train": "all", "epochs": 3, "learning_rate": 1e-2}],
     },
@@ -117,7 +117,7 @@ def start(stage: str, folder: Path, backend: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", f"stages.{stage}"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": found, "KERAS_BACKEND": backend},
+        env={**os.environ, "PYTHONPATH": found, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
