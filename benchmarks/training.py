@@ -38,7 +38,7 @@ def clock(times: list[float]) -> "keras.callbacks.Callback":
     """Notes when each step has ended."""
     import keras
 
-    return keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: times.append(time.perf_counter()))
+    return keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.perf_counter()))
 
 
 def rate(times: list[float]) -> float:
