@@ -78,7 +78,8 @@ def test_variants_take_turns_and_the_table_has_medians_ranges_and_ratios_within_
         ["| ours", "30", "10 to 40", "3", "1.00"],
         ["| plain", "10", "5 to 30", "3", "0.50"],  # the median of .5, .25 and 1, not 10 / 30
     ]
-    assert all(0.001 < float(row[5].removesuffix(" |")) < 1 for row in rows[1:]), "GB of a small process"
+    # No upper bound: Linux hands the peak of the process that starts another on to it, here that of all tests so far.
+    assert all(float(row[5].removesuffix(" |")) > 0.001 for row in rows[1:]), "GB"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_the_stage_hands_over_every_section_and_the_rows_in_use(
     report.main()
     document = yaml.safe_load((ROOT / "params.yaml").read_text())
     used = seen[0].params
-    assert list(used) == list(params.Params.model_fields)
+    assert list(used) == [name for name in params.Params.model_fields if name != "workers"]  # no result hangs on it
     for name, value in used.items():
         if name in ("backbones", "heads", "configurations"):
             (row,) = value
