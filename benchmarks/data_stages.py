@@ -24,7 +24,6 @@ from skinlesion.data.parallel import over_cores
 from skinlesion.sections import Balance, Data, Images, Operations
 
 UNIT = "images/s"
-ROUNDS = 3
 SIZE = 128
 SMALL, LARGE = "HAM10000_ARCHIVE", "HAM10000_600x450"  # environment variables with the paths of archives
 IN_TEN = 10
@@ -90,15 +89,17 @@ def repeated(folder: Path) -> str:
     return "HAM10000" if LARGE in os.environ else "synthetic images"
 
 
-def ours_merge(raw: Path, work: Path) -> int:
+def merged(raw: Path, work: Path) -> pd.DataFrame:
     (work / "merged").mkdir()
-    return len(merge.merge(raw, work / "merged", DATA, Images(size=SIZE, fit="stretch"))[0])
+    return merge.merge(raw, work / "merged", DATA, Images(size=SIZE, fit="stretch"))[0]
+
+
+def ours_merge(raw: Path, work: Path) -> int:
+    return len(merged(raw, work))
 
 
 def ours(raw: Path, work: Path) -> int:
-    (work / "merged").mkdir()
-    table, _ = merge.merge(raw, work / "merged", DATA, Images(size=SIZE, fit="stretch"))
-    manifest = drawn_up(table, work)
+    manifest = drawn_up(merged(raw, work), work)
     balance.make_copies(manifest, work / "balanced", work / "balanced")
     return len(manifest)
 
@@ -192,7 +193,6 @@ TARGETS: list[tuple[str, str, float]] = [
     ("ours, merge and balance from 200x150", "plain Pillow loop, merge and balance from 200x150", 2.5),
     ("ours, merge from 600x450", "decoding alone, 600x450", 0.8),
 ]
-NEEDS: dict[str, str] = {}
 
 if __name__ == "__main__":
     once.main(VARIANTS)

@@ -62,7 +62,6 @@ VARIANTS: dict[str, Callable[[], once.Measured]] = {
     "PyTorch bfloat16": pytorch,
 }
 NEEDS = {"PyTorch bfloat16": "torch"}
-TARGETS: list[tuple[str, str, float]] = []
 
 if __name__ == "__main__":
     once.main(VARIANTS)

@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks import once
 
 UNIT = "images/s"
-ROUNDS = 3
 SHAPE = (14_000, 128, 128, 3)
 BATCH = 32
 WARM, SECONDS = 5, 10  # batches before the clock runs, and its time
@@ -90,7 +89,6 @@ VARIANTS: dict[str, Callable[[], once.Measured]] = {
     "ours, batches alone": lambda: rate(gathered()),
 }
 TARGETS: list[tuple[str, str, float]] = [("ours, with augmentation", "ImageDataGenerator", 5.0)]
-NEEDS: dict[str, str] = {}
 
 if __name__ == "__main__":
     once.main(VARIANTS)

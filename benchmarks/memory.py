@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import once
-from skinlesion import params  # backend before what uses Keras: it starts it quietly
+from skinlesion import params
 from skinlesion.data import images
 
 UNIT = "GB"
@@ -82,7 +82,6 @@ TARGETS: list[tuple[str, str, float]] = [
     ("14,000 images", "the stated limit", 1.0),
     ("56,000 images", "the stated limit", 1.1),
 ]
-NEEDS: dict[str, str] = {}
 
 if __name__ == "__main__":
     once.main(VARIANTS)

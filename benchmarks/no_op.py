@@ -71,7 +71,6 @@ VARIANTS: dict[str, Callable[[], once.Measured]] = {
     "ours: dvc repro": nothing_to_do,
     "dvc --version": lambda: timed([*DVC, "--version"], chaos.ROOT),
 }
-TARGETS: list[tuple[str, str, float]] = []
 
 if __name__ == "__main__":
     once.main(VARIANTS)

@@ -129,12 +129,23 @@ def twice() -> bytes:
     return buffer.getvalue()
 
 
-def image(content: bytes) -> Act:
-    def act(folder: Path) -> None:
-        (folder / "x.jpg").write_bytes(content)
-        images.read(folder / "x.jpg")
+def written(name: str, read: Callable[[Path], object]) -> Callable[[bytes | None], Act]:
+    """`written("x.jpg", images.read)(content)`: write that file, unless the content is None, and read it."""
 
-    return act
+    def of(content: bytes | None) -> Act:
+        def act(folder: Path) -> None:
+            if content is not None:
+                (folder / name).write_bytes(content)
+            read(folder / name)
+
+        return act
+
+    return of
+
+
+image = written("x.jpg", images.read)
+table_of = written("x.csv", metadata.read)
+params_of = written("x.yaml", params.load)
 
 
 def scanned(times: int) -> bytes:
@@ -158,15 +169,6 @@ def table(*lines: str, header: str = HEADER) -> Act:
     return table_of("\n".join([header, GOOD, *lines]).encode())
 
 
-def table_of(content: bytes | None) -> Act:
-    def act(folder: Path) -> None:
-        if content is not None:
-            (folder / "x.csv").write_bytes(content)
-        metadata.read(folder / "x.csv")
-
-    return act
-
-
 def raw(rows: list[str], files: dict[str, bytes], **data: Any) -> Act:
     """data/raw as merge reads it."""
 
@@ -179,15 +181,6 @@ def raw(rows: list[str], files: dict[str, bytes], **data: Any) -> Act:
         settings = params.load(Path(__file__).parents[1] / "params.yaml")
         values = settings.data.model_copy(update={"duplicates": None} | data)
         merge(folder / "raw", folder / "merged", values, settings.images)
-
-    return act
-
-
-def params_of(content: bytes | None) -> Act:
-    def act(folder: Path) -> None:
-        if content is not None:
-            (folder / "x.yaml").write_bytes(content)
-        params.load(folder / "x.yaml")
 
     return act
 

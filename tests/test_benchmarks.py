@@ -190,7 +190,7 @@ def test_the_real_topics_are_found_and_keep_the_contract():
         "    topic = importlib.import_module(f'benchmarks.{name}')\n"
         "    assert topic.__doc__ and topic.UNIT and all(map(callable, topic.VARIANTS.values())), name\n"
         "    assert set(getattr(topic, 'NEEDS', {})) <= set(topic.VARIANTS), name\n"
-        "    assert {one for *pair, _ in topic.TARGETS for one in pair} <= set(topic.VARIANTS), name\n"
+        "    assert {one for *pair, _ in getattr(topic, 'TARGETS', []) for one in pair} <= set(topic.VARIANTS), name\n"
     )
     done = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
