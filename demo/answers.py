@@ -8,6 +8,7 @@ import numpy as np
 
 from demo.likeness import Reference
 from demo.likeness import load as load_reference
+from demo.uploads import Upload
 from skinlesion import backend  # noqa: F401  before what uses Keras: it starts it quietly
 from skinlesion.classes import CODES
 from skinlesion.data import images
@@ -55,15 +56,15 @@ class Classifier:
         self.explainer = Explainer(self.bundle.model)
         self.one_at_a_time = threading.Lock()
 
-    def answer(self, image: np.ndarray) -> Answer:
-        """Answer for a picture, RGB uint8 (H, W, 3) of any size; its probabilities are those of `predict`."""
-        seen = square(self.bundle, image)
+    def answer(self, upload: Upload) -> Answer:
+        """Answer for a picture of any size; its probabilities are those of `predict`."""
+        seen = square(self.bundle, upload.file)
         with self.one_at_a_time:
             probabilities = natural(self.bundle, seen[None])[0]
             features = self.explainer.features(seen[None])
-        distance = self.reference.distance(image)
+        distance = self.reference.distance(upload.image)
         usual = distance < self.reference.limit
-        return Answer(images.fit(image, SHOWN, self.bundle.fit), probabilities, features, distance, usual)
+        return Answer(images.fit(upload.image, SHOWN, self.bundle.fit), probabilities, features, distance, usual)
 
     def explain(self, answer: Answer, label: int) -> np.ndarray:
         """The picture with its Grad-CAM for a class laid over it: RGB uint8 (SHOWN, SHOWN, 3)."""

@@ -1,6 +1,7 @@
 """What people send, as a picture; or a sentence that says why not."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,22 @@ TOO_LARGE = f"The file is larger than {MOST_BYTES // 2**20} MB. Send a smaller c
 NOT_SENT = "This is no file that was uploaded here."
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A picture that could be decoded: the file, and RGB uint8 (H, W, 3), upright."""
+
+    file: io.BytesIO
+    image: np.ndarray
+
+
 def place(named: str | None, folder: Path) -> Path | None:
     """The upload that a browser names, which lies in a folder below `folder`; None where it is anything else."""
     path = Path(named or "").resolve()
     return path if folder.resolve() in path.parent.parents and path.is_file() else None
 
 
-def read(sent: Path | bytes) -> np.ndarray:
-    """Decode an upload, a file or its bytes, to RGB uint8 (H, W, 3), upright.
+def read(sent: Path | bytes) -> Upload:
+    """Decode an upload, a file or its bytes.
 
     Raises:
         UserError: it is too large, no picture, of too many pixels or damaged; the message is a sentence for people and
@@ -31,9 +40,9 @@ def read(sent: Path | bytes) -> np.ndarray:
     """
     if (sent.stat().st_size if isinstance(sent, Path) else len(sent)) > MOST_BYTES:
         raise UserError(TOO_LARGE)
-    content = sent.read_bytes() if isinstance(sent, Path) else sent
+    file = io.BytesIO(sent.read_bytes() if isinstance(sent, Path) else sent)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             width, height = picture.size
     except Exception:  # from here on it is anyone's bytes, and Pillow raises nearly anything
         raise UserError(
@@ -44,6 +53,6 @@ def read(sent: Path | bytes) -> np.ndarray:
             f"The image has {width} x {height} pixels, more than {MOST_PIXELS // 10**6} million. Send a smaller copy."
         )
     try:
-        return images.read(io.BytesIO(content))
+        return Upload(file, images.read(file))
     except images.BadImage:
         raise UserError("The picture is damaged: it could not be read to its end. Send it once more.") from None

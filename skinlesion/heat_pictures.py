@@ -30,7 +30,7 @@ def write(bundle: Bundle, explainer: Explainer, batch: Batch, folder: Path, name
     side = max(SIDE, bundle.model.input_shape[1])
 
     def draw(file: Path, name: str, heat: np.ndarray) -> None:
-        image = images.fit(images.read(file), side, bundle.fit)
+        image, _ = images.square(file, side, bundle.fit)
         with replace_file(folder / f"{name}.png") as partial:
             images.write_png(partial, overlay(image, heat))
 

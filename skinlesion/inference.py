@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,13 @@ class Batch:
         return self.natural.argmax(axis=1)
 
 
-def square(bundle: Bundle, image: np.ndarray) -> np.ndarray:
-    """A picture, RGB uint8 (H, W, 3) of any size, as the model was trained to see it: (S, S, 3)."""
-    return images.fit(image, bundle.model.input_shape[1], bundle.fit)
+def square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:
+    """A picture file as the model was trained to see it: RGB uint8 (S, S, 3), made of it as the stage merge does.
+
+    Raises:
+        BadImage: see images.read.
+    """
+    return images.square(source, bundle.model.input_shape[1], bundle.fit)[0]
 
 
 def natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.ndarray:
@@ -80,7 +85,7 @@ def ahead(bundle: Bundle, groups: Sequence[Sequence[Path]]) -> Iterator[tuple[Se
 
     def decode(file: Path) -> Decoded:
         try:
-            return square(bundle, images.read(file))
+            return square(bundle, file)
         except images.BadImage as bad:
             return bad
 

@@ -108,7 +108,7 @@ def test_batches_keep_the_order_and_what_is_bad_is_named(
     assert [file for batch in found for file in batch.files] == good
     named = [str(bad) for batch in found for bad in batch.bad]
     assert named == [f"{many[number]} (not a picture)" for number in (3, 8, 9)]
-    one_by_one = [inference.natural(bundle, inference.square(bundle, images.read(file))[None]) for file in good]
+    one_by_one = [inference.natural(bundle, inference.square(bundle, file)[None]) for file in good]
     together = np.concatenate([batch.natural for batch in found])
     np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-6)
     labels = np.concatenate([batch.predicted for batch in found])
@@ -119,14 +119,14 @@ def test_batches_keep_the_order_and_what_is_bad_is_named(
 def test_memory_is_bounded_no_more_than_one_batch_is_decoded_ahead(
     bundle: Bundle, many: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, begun, lock = images.read, [], threading.Lock()
+    square, begun, lock = images.square, [], threading.Lock()
 
-    def spy(file: Path) -> np.ndarray:
+    def spy(file: Path, *how: object) -> tuple:
         with lock:
             begun.append(file)
-        return read(file)
+        return square(file, *how)
 
-    monkeypatch.setattr(images, "read", spy)
+    monkeypatch.setattr(images, "square", spy)
     monkeypatch.setattr(inference, "AT_ONCE", 2)
     for number, _ in enumerate(inference.batches(bundle, many), start=1):
         assert len(begun) <= 2 * (number + 1)

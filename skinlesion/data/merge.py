@@ -38,11 +38,11 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
 
     def resize(image_id: str) -> tuple[int, int] | images.BadImage:
         try:
-            image = images.read(files[image_id])
+            image, shape = images.square(files[image_id], how.size, how.fit)
         except images.BadImage as bad:
             return bad
-        images.write_png(target / "images" / f"{image_id}.png", images.fit(image, how.size, how.fit))
-        return image.shape[1], image.shape[0]
+        images.write_png(target / "images" / f"{image_id}.png", image)
+        return shape
 
     sizes = over_cores(resize, list(table["image_id"]), "resizing")
     bad = [size for size in sizes if isinstance(size, images.BadImage)]

@@ -260,6 +260,61 @@ def test_shrinking_averages() -> None:
     assert np.abs(fitted.astype(int) - 127.5).max() <= 1
 
 
+def photograph(path: Path, height: int, width: int, **options: object) -> Path:
+    """A JPEG of colours that change slowly, with the grain of a sensor."""
+    y, x = np.mgrid[:height, :width] / min(height, width)
+    waves = np.stack([np.sin(9 * x + 4 * y), np.cos(5 * x - 7 * y), np.sin(8 * x * y)], axis=-1)
+    grain = np.random.default_rng(0).normal(0, 2, waves.shape)
+    return written(path, Image.fromarray((127 + 90 * waves + grain).clip(0, 255).astype(np.uint8)), "JPEG", **options)
+
+
+@pytest.mark.parametrize("how", ["crop", "stretch"])
+@pytest.mark.parametrize(
+    ("height", "width", "decoded"),
+    [
+        (450, 600, (225, 300)),
+        (300, 200, (150, 100)),
+        (1200, 1600, (150, 200)),
+        (191, 300, (191, 300)),
+        (30, 40, (30, 40)),
+    ],
+)
+def test_a_square_of_a_jpeg_needs_only_a_part_of_its_pixels(
+    how: str, height: int, width: int, decoded: tuple[int, int], tmp_path: Path
+) -> None:
+    path = photograph(tmp_path / "x.jpg", height, width, quality=92)
+    size = 64 if height < 400 else 96 if height == 1200 else 128
+    part, shape = images.decode(path, round(images.SPARE * size))
+    assert (part.shape[:2], shape) == (decoded, (width, height))
+    found, _ = images.square(path, size, how)
+    assert np.abs(found.astype(int) - images.fit(images.read(path), size, how)).mean() < 1
+
+
+def test_a_square_of_any_other_file_is_that_of_the_whole(tmp_path: Path, noise: Noise) -> None:
+    images.write_png(tmp_path / "x.png", noise(0, 90, 120))
+    found, shape = images.square(tmp_path / "x.png", 16, "crop")
+    np.testing.assert_array_equal(found, images.fit(noise(0, 90, 120), 16, "crop"))
+    assert shape == (120, 90)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_width_and_height_are_those_of_the_upright_picture(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = photograph(tmp_path / "x.jpg", 90, 120, exif=exif)
+    height, width = images.read(path).shape[:2]
+    found, shape = images.square(path, 16, "stretch")
+    assert shape == (width, height)
+    assert np.abs(found.astype(int) - images.fit(images.read(path), 16, "stretch")).mean() < 2
+
+
+def test_a_jpeg_cut_short_is_refused_at_any_size(tmp_path: Path) -> None:
+    path = photograph(tmp_path / "x.jpg", 450, 600)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(images.BadImage, match=r"x\.jpg \(image file is truncated"):
+        images.square(path, 32, "stretch")
+
+
 def test_load_keeps_the_order_of_the_files(tmp_path: Path, noise: Noise) -> None:
     files = [str(tmp_path / f"{number}.png") for number in range(20)]
     for number, file in enumerate(files):

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from demo import card, markup
+from demo import card, markup, uploads
 from demo.answers import Answer, Classifier, WhenTrained
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError
 from skinlesion.inference import natural, square
 from skinlesion.model.gradcam import heatmaps
+from tests.demo.test_uploads import encoded
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,9 @@ def classifier(model_file) -> Classifier:
 
 
 def test_probabilities_and_heat_are_the_library_s(classifier, noise):
-    image = noise(3, 90, 120)
-    answer = classifier.answer(image)
-    seen = square(classifier.bundle, image)[None]
+    upload = uploads.read(encoded(noise(3, 900, 1200), "JPEG"))
+    answer = classifier.answer(upload)
+    seen = square(classifier.bundle, upload.file)[None]
     np.testing.assert_allclose(answer.probabilities, natural(classifier.bundle, seen)[0], atol=1e-9)
     maps = [classifier.heat(answer.features, label) for label in range(len(CODES))]
     for label, found in enumerate(maps):

@@ -14,7 +14,6 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from skinlesion.classes import CODES
-from skinlesion.data import images
 from skinlesion.inference import natural, square
 from skinlesion.model import bundle
 
@@ -112,7 +111,7 @@ def test_an_upload_is_answered_explained_and_deleted(page, served, model_file, p
     send(page, photograph)
     found = read(page)
     loaded = bundle.load(model_file)
-    expected = natural(loaded, square(loaded, images.read(photograph))[None])[0]
+    expected = natural(loaded, square(loaded, photograph)[None])[0]
     np.testing.assert_allclose([found[code] for code in CODES], expected, atol=2e-6)
 
     heat = page.locator("#figures img").nth(1)

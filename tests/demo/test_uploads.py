@@ -18,13 +18,13 @@ def encoded(image: np.ndarray, kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", uploads.FORMATS)
 def test_every_format_that_it_promises_is_read(kind, noise):
-    assert uploads.read(encoded(noise(1), kind)).shape == (30, 40, 3)
+    assert uploads.read(encoded(noise(1), kind)).image.shape == (30, 40, 3)
 
 
 def test_a_file_and_its_bytes_are_the_same_picture(noise, tmp_path):
     (tmp_path / "a.jpg").write_bytes(encoded(noise(1), "PNG"))
-    np.testing.assert_array_equal(uploads.read(tmp_path / "a.jpg"), noise(1))
-    np.testing.assert_array_equal(uploads.read((tmp_path / "a.jpg").read_bytes()), noise(1))
+    np.testing.assert_array_equal(uploads.read(tmp_path / "a.jpg").image, noise(1))
+    np.testing.assert_array_equal(uploads.read((tmp_path / "a.jpg").read_bytes()).image, noise(1))
 
 
 @pytest.mark.parametrize(
