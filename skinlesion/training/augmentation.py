@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 
 from skinlesion.sections import Augmentation
+from skinlesion.training import resampling
 
 layers, ops = keras.layers, keras.ops
 REFLECT = {"fill_mode": "reflect"}  # borders are reflected, never black
@@ -81,7 +82,7 @@ class Geometry(layers.Layer):
         for name, layer in self.steps.items():
             matrix = MATRICES[name](layer, layer.get_random_transformation(images), height, width)
             whole = ops.matmul(whole, ops.reshape(ops.concatenate([matrix, ops.ones((number, 1))], axis=1), (-1, 3, 3)))
-        return ops.image.affine_transform(images, ops.reshape(whole, (-1, 9))[:, :8], **REFLECT)
+        return resampling.affine(images, ops.reshape(whole, (-1, 9))[:, :6])
 
 
 def make(ranges: Augmentation, seed: int) -> list[keras.Layer]:
