@@ -75,7 +75,7 @@ def fit(
             *stopping(how),
         ]
         follow = Follow(progress, [model, augmented], best, callbacks, phase.learning_rate)
-        with kernels.fast(model):
+        with kernels.fast(trained):
             trained.fit(
                 batches,
                 shuffle=False,  # the batches shuffle themselves

@@ -1,6 +1,6 @@
-"""Batch normalisation by TensorFlow's fused kernel while training: Keras 3 computes it in five passes, in float32.
+"""Batch normalisation and Adam by TensorFlow's fused kernels while training: Keras 3 computes each in many passes.
 
-The layers stay Keras' own: what they hold, save and predict is the same.
+Layers and optimizer stay Keras' own: what they hold, save and predict is the same.
 """
 
 import functools
@@ -13,15 +13,20 @@ import tensorflow as tf
 
 @contextmanager
 def fused(model: keras.Model) -> Iterator[None]:
-    """Let the model's BatchNormalization over channels, the last axis of feature maps, train by the fused kernel."""
-    found = [layer for layer in model._flatten_layers() if fits(layer)]
-    for layer in found:
-        layer.call = functools.partial(call, layer)
+    """Let a compiled model train by the fused kernels: its BatchNormalization over channels, the last axis of feature
+    maps, and its optimizer, where that is Adam or AdamW.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # which float16 has to scale the loss
+    found = [(layer, "call", call) for layer in model._flatten_layers() if fits(layer)]
+    if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
+        found.append((optimizer, "update_step", update_step))
+    for owner, method, ours in found:
+        setattr(owner, method, functools.partial(ours, owner))
     try:
         yield
     finally:
-        for layer in found:
-            del layer.call
+        for owner, method, _ in found:
+            delattr(owner, method)
 
 
 def fits(layer: keras.Layer) -> bool:
@@ -49,3 +54,25 @@ def call(layer: keras.layers.BatchNormalization, inputs: tf.Tensor, training: bo
     for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
         moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
     return normalised
+
+
+def update_step(
+    optimizer: keras.optimizers.Adam, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable, learning_rate
+) -> None:
+    """What Adam.update_step does; AdamW takes its decay off elsewhere."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return type(optimizer).update_step(optimizer, gradient, variable, learning_rate)
+    number, dtype = optimizer._get_variable_index(variable), variable.dtype
+    step = tf.cast(optimizer.iterations + 1, dtype)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[number].value.handle,
+        v=optimizer._velocities[number].value.handle,
+        beta1_power=tf.cast(optimizer.beta_1, dtype) ** step,
+        beta2_power=tf.cast(optimizer.beta_2, dtype) ** step,
+        lr=tf.cast(learning_rate, dtype),
+        beta1=optimizer.beta_1,
+        beta2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+        grad=tf.cast(gradient, dtype),
+    )

@@ -1,4 +1,4 @@
-"""TensorFlow's fused batch normalisation trains as Keras' own, and leaves no trace."""
+"""TensorFlow's fused batch normalisation and Adam train as Keras' own, and leave no trace."""
 
 from contextlib import nullcontext
 
@@ -24,9 +24,23 @@ def network() -> keras.Model:
     return keras.Model(pixels, layers.Dense(7, activation="softmax", dtype="float32")(x))
 
 
-def trained(how) -> tuple[keras.Model, list[float]]:
+def sgd() -> keras.optimizers.Optimizer:
+    return keras.optimizers.SGD(0.1, momentum=0.9)
+
+
+def adam(**settings) -> keras.optimizers.Optimizer:
+    return keras.optimizers.Adam(0.01, **settings)
+
+
+def adamw() -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.1, use_ema=True, clipnorm=1.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+def trained(how, optimizer=sgd) -> tuple[keras.Model, list[float]]:
     model = network()
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    model.compile(optimizer(), "sparse_categorical_crossentropy")
     with how(model):
         losses = model.fit(IMAGES, LABELS, batch_size=10, epochs=3, shuffle=False, verbose=0).history["loss"]
     return model, losses
@@ -41,15 +55,41 @@ def test_it_trains_as_keras_own(policy, tolerance):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=10 * tolerance, atol=tolerance, err_msg=one.path)
 
 
+@pytest.mark.parametrize("optimizer", [adam, lambda: adam(amsgrad=True), adamw], ids=["adam", "amsgrad", "adamw"])
+def test_steps_of_adam_are_keras_own_but_for_rounding(optimizer):
+    gradient = np.random.default_rng(1).normal(0, 1, (5, 4)).astype("float32")
+    found = []
+    for how in (fused, lambda _: nullcontext()):
+        model = keras.Sequential([keras.Input((5,)), layers.Dense(4, use_bias=False, kernel_initializer="ones")])
+        model.compile(optimizer())
+        with how(model):
+            for part in (1, -0.3, 2):
+                model.optimizer.apply([keras.ops.convert_to_tensor(part * gradient)], model.trainable_variables)
+        found.append([variable.numpy() for variable in (*model.variables, *model.optimizer.variables)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4)
+    assert np.abs(found[0][0] - 1).max() > 0.005
+
+
+def test_adam_trains_where_float16_has_the_loss_scaled():
+    keras.config.set_dtype_policy("mixed_float16")
+    (_, losses), (_, expected) = trained(fused, adam), trained(lambda _: nullcontext(), adam)
+    np.testing.assert_allclose(losses, expected, rtol=0.02)
+    assert losses[-1] < losses[0]
+
+
 def test_the_kernel_is_in_use_within_the_context_alone():
     model = network()
+    model.compile(adam())
     step = keras.ops.convert_to_tensor(IMAGES)
     plain = model.get_layer("unscaled").call
     with fused(model):
         assert model.get_layer("unscaled").call != plain
+        assert "update_step" in vars(model.optimizer)
         model(step, training=True)
         np.testing.assert_allclose(model.get_layer("frozen").moving_mean, np.zeros(6))
     assert not any("call" in vars(layer) for layer in model.layers)
+    assert "update_step" not in vars(model.optimizer)
 
 
 def test_no_trace_is_in_the_saved_model(tmp_path):
