@@ -7,7 +7,7 @@ import traceback
 from importlib import import_module
 
 from skinlesion import verbose
-from skinlesion.errors import UserError, remedy
+from skinlesion.errors import UserError, in_words
 
 # A command's module (pr_report for pr-report) says in its docstring what the command does; add(parser) gives it its
 # arguments, and `function`.
@@ -35,8 +35,7 @@ def main(words: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        said = f"{error}. {remedy(error)}" if isinstance(error, OSError) else error
-        print(f"{parser().prog}: {said}", file=sys.stderr)
+        print(f"{parser().prog}: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -27,6 +27,8 @@ def listing(names: list[str], limit: int = 5) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def remedy(error: OSError) -> str:
-    """What to do about an error of the operating system."""
-    return REMEDIES.get(error.errno, "Is the disk full, or the file or folder not readable or writable?")
+def in_words(error: UserError | OSError) -> str:
+    """What went wrong and what to do about it, also where the operating system is who refused."""
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{error}. {REMEDIES.get(error.errno, 'Is the disk full, or the file or folder not readable or writable?')}"

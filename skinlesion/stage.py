@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from skinlesion import paths, verbose
-from skinlesion.errors import UserError, remedy
+from skinlesion.errors import UserError, in_words
 from skinlesion.files import write_json
 
 
@@ -20,14 +20,10 @@ def run(main: Callable[[], object], name: str) -> None:
     try:
         main()
         record_time(name, time.perf_counter() - start)
-    except UserError as error:
+    except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        sys.exit(f"{name}: {error}")
-    except OSError as error:
-        if verbose.asked():
-            traceback.print_exc()
-        sys.exit(f"{name}: {error}. {remedy(error)}")
+        sys.exit(f"{name}: {in_words(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
 

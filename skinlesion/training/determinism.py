@@ -3,6 +3,7 @@
 import os
 
 import keras
+import numpy as np
 
 
 def enable() -> None:
@@ -31,3 +32,25 @@ def torch() -> None:
 
 
 BACKENDS = {"tensorflow": tensorflow, "jax": jax, "torch": torch}
+
+
+def state() -> dict[str, np.ndarray]:
+    """By name, what random numbers hang on beside Keras' own seeds: torch draws some, of dropout, by generators of its
+    own, one for the CPU and one for each GPU."""
+    if keras.backend.backend() != "torch":
+        return {}
+    import torch
+
+    generators = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return {f"torch_{number}": one.numpy() for number, one in enumerate(generators)}
+
+
+def go_on_from(arrays: dict[str, np.ndarray]) -> None:
+    """Take random numbers back to where `state` found them, which is among `arrays`."""
+    if keras.backend.backend() != "torch":
+        return
+    import torch
+
+    torch.set_rng_state(torch.from_numpy(arrays["torch_0"]))
+    for number in range(torch.cuda.device_count()):
+        torch.cuda.set_rng_state(torch.from_numpy(arrays[f"torch_{number + 1}"]), number)

@@ -23,6 +23,7 @@ def choose(device: str) -> str:
     """
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        gpus()  # TensorFlow looks for them at its first use, and would say there that it found none
         return "cpu"
     if gpus():
         return "gpu"

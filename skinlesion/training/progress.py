@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from skinlesion.files import replace_file
+from skinlesion.training import determinism
 from skinlesion.training.callbacks import KeepBest
 
 PLAIN = (bool, int, float, str, type(None))  # of a callback's attributes: what it counts, and its settings
@@ -97,7 +98,8 @@ class Follow(keras.callbacks.Callback):
             return
         self.progress.restore(self.holders())
         arrays, self.progress.arrays = self.progress.arrays, None
-        self.best.weights = [arrays[name] for name in best_names(arrays)]
+        self.best.weights = [arrays[f"best_{number}"] for number, _ in enumerate(self.best.classifier.weights)]
+        determinism.go_on_from(arrays)
         for callback, counted in zip(self.others, self.progress.callbacks, strict=True):
             vars(callback).update(counted)
 
@@ -110,7 +112,8 @@ class Follow(keras.callbacks.Callback):
         progress.callbacks = [counted(callback) for callback in self.others]
         if progress.path is not None:
             arrays = {name: keras.ops.convert_to_numpy(one) for name, one in named(self.holders()).items()}
-            progress.write({**arrays, **{f"best_{number}": one for number, one in enumerate(self.best.weights)}})
+            best = {f"best_{number}": one for number, one in enumerate(self.best.weights)}
+            progress.write({**arrays, **best, **determinism.state()})
 
 
 def named(holders: list) -> dict[str, keras.Variable]:
@@ -122,7 +125,3 @@ def named(holders: list) -> dict[str, keras.Variable]:
 def counted(callback: keras.callbacks.Callback) -> dict:
     """The plain values among a callback's attributes."""
     return {name: value for name, value in vars(callback).items() if isinstance(value, PLAIN)}
-
-
-def best_names(arrays: dict[str, np.ndarray]) -> list[str]:
-    return [f"best_{number}" for number in range(sum(name.startswith("best_") for name in arrays))]

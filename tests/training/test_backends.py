@@ -33,6 +33,7 @@ ONE_BLOCK = {"stackwise_num_filters": [64], "stackwise_num_blocks": [1], "stackw
 SMALL = {
     "images.size": SIDE,
     "backbones.resnet18.arguments": {**STEM, **ONE_BLOCK},
+    "heads.gap": [{"average_pool": "global"}, {"dropout": 0.2}],
     "split.protocol": "image",
     "train.batch_size": 8,
     "train.max_epochs": None,
