@@ -31,7 +31,7 @@ repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc metrics show metrics/test.json
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup  ## check format and style
 	$(BIN)/ruff format --check .
