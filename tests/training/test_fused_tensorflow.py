@@ -49,7 +49,7 @@ def trained(how, optimizer=sgd) -> tuple[keras.Model, list[float]]:
 @pytest.mark.parametrize(("policy", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.02)])
 def test_it_trains_as_keras_own(policy, tolerance):
     keras.config.set_dtype_policy(policy)
-    (model, losses), (expected, expected_losses) = trained(fused), trained(lambda _: nullcontext())
+    (model, losses), (expected, expected_losses) = trained(fused), trained(nullcontext)
     np.testing.assert_allclose(losses, expected_losses, rtol=tolerance)
     for one, other in zip(model.weights, expected.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=10 * tolerance, atol=tolerance, err_msg=one.path)
@@ -59,7 +59,7 @@ def test_it_trains_as_keras_own(policy, tolerance):
 def test_steps_of_adam_are_keras_own_but_for_rounding(optimizer):
     gradient = np.random.default_rng(1).normal(0, 1, (5, 4)).astype("float32")
     found = []
-    for how in (fused, lambda _: nullcontext()):
+    for how in (fused, nullcontext):
         model = keras.Sequential([keras.Input((5,)), layers.Dense(4, use_bias=False, kernel_initializer="ones")])
         model.compile(optimizer())
         with how(model):
@@ -73,7 +73,7 @@ def test_steps_of_adam_are_keras_own_but_for_rounding(optimizer):
 
 def test_adam_trains_where_float16_has_the_loss_scaled():
     keras.config.set_dtype_policy("mixed_float16")
-    (_, losses), (_, expected) = trained(fused, adam), trained(lambda _: nullcontext(), adam)
+    (_, losses), (_, expected) = trained(fused, adam), trained(nullcontext, adam)
     np.testing.assert_allclose(losses, expected, rtol=0.02)
     assert losses[-1] < losses[0]
 
