@@ -2,7 +2,8 @@
 
 At 200x150 px, one image in ten of HAM10000 is merged and balanced to 200 per class, 1,400 images at 128 px: the
 proportions of 10,015 images and 14,000. At 600x450 px, the images given are repeated to 1,000, and merged. The plain
-loop makes the same copies, by the same manifest. All start from JPEG files.
+loop makes the same copies, by the same manifest. All start from JPEG files. Files lie in memory where the system has a
+place for that (/dev/shm): what a disk is busy with, as with the files of the round before, counts for none.
 """
 
 import os
@@ -28,6 +29,7 @@ SIZE = 128
 SMALL, LARGE = "HAM10000_ARCHIVE", "HAM10000_600x450"  # environment variables with the paths of archives
 IN_TEN = 10
 REPEATED = 1000
+IN_MEMORY = Path("/dev/shm")
 OPERATIONS = Operations(
     rotate=180, flip_horizontal=0.5, flip_vertical=0.5, brightness=0.1, contrast=0.1, zoom=0.15, shift=0.05
 )
@@ -168,7 +170,7 @@ def measured(bring: Callable[[Path], str], stages: Stages) -> Callable[[], dict]
     """Measure `stages` on the images that `bring` brings; they are decoded once before, to warm up."""
 
     def measure() -> dict:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
             raw = Path(name) / "raw"
             raw.mkdir()
             origin = bring(raw)

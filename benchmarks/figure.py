@@ -5,7 +5,7 @@ from statistics import median
 
 import matplotlib.pyplot as plt
 
-from benchmarks.topic import Topic
+from benchmarks.topic import Topic, rounded
 
 OURS, THEIRS = "#1b6ca8", "#b8b8b8"
 PER_INCH = 100  # px: the figure is 1000 px wide
@@ -28,7 +28,7 @@ def draw(topics: list[Topic], path: Path) -> None:
         ]
         colours = [OURS if name.startswith("ours") else THEIRS for name in names]
         bars = panel.barh(names, middles, xerr=spread, color=colours, ecolor="#444444", capsize=3)
-        panel.bar_label(bars, [f"{middle:.3g}" for middle in middles], padding=6)
+        panel.bar_label(bars, [rounded(middle) for middle in middles], padding=6)
         panel.set_title(f"{topic.title}, {topic.unit}", loc="left")
         panel.margins(x=0.12)
         panel.spines[["top", "right", "bottom"]].set_visible(False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import figure
-from benchmarks.topic import Topic
+from benchmarks.topic import Topic, rounded
 from skinlesion.files import replace_file
 
 PACKAGES = ("keras", "keras-hub", "tensorflow", "torch", "jax", "numpy", "opencv-python-headless", "joblib", "dvc")
@@ -86,9 +86,9 @@ def section(topic: Topic) -> str:
         if found := topic.values(variant):
             times = topic.ratio(variant, best)
             peak = max(result["peak_memory_gb"] for result in topic.rounds[variant].values())
-            span = f"{min(found):.4g} to {max(found):.4g}"
+            span = f"{rounded(min(found))} to {rounded(max(found))}"
             shown = "-" if times is None else f"{times:.2f}"
-            lines.append(f"| {variant} | {median(found):.4g} | {span} | {len(found)} | {shown} | {peak:.2f} |")
+            lines.append(f"| {variant} | {rounded(median(found))} | {span} | {len(found)} | {shown} | {peak:.2f} |")
     lines += ["", *extras(topic), *targets(topic)]
     lines += [f"- left out: {variant}, {reason}" for variant, reason in topic.left_out.items()]
     return "\n".join(lines).rstrip()
@@ -108,7 +108,7 @@ def extras(topic: Topic) -> list[str]:
 
 
 def middle(found: list) -> str:
-    return f"{median(found):.4g}" if all(isinstance(one, int | float) for one in found) else str(found[-1])
+    return rounded(median(found)) if all(isinstance(one, int | float) for one in found) else str(found[-1])
 
 
 def targets(topic: Topic) -> list[str]:

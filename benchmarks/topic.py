@@ -39,3 +39,8 @@ class Topic:
         one, other = (self.rounds.get(variant, {}) for variant in (first, second))
         pairs = [(one[number]["value"], other[number]["value"]) for number in one if number in other]
         return median(a / b for a, b in pairs) if pairs else None
+
+
+def rounded(value: float) -> str:
+    """Four figures, or whole: 2.453, 32.66, 5,249, 289,312."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

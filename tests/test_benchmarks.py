@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from benchmarks import run
+from benchmarks import run, topic
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT / "benchmarks"
@@ -200,3 +200,8 @@ def test_a_variant_that_is_not_there_is_refused():
     command = [sys.executable, "-m", "benchmarks.no_op", "their"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.startswith("give one of: 'ours: dvc repro'")) == (1, True)
+
+
+@pytest.mark.parametrize(("value", "text"), [(2.4534, "2.453"), (32.66, "32.66"), (289312.4, "289,312")])
+def test_numbers_have_no_exponent(value: float, text: str) -> None:
+    assert topic.rounded(value) == text

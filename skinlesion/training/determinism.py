@@ -1,5 +1,6 @@
 """Repeatable operations: what each Keras backend needs, beside a seed, for the same weights twice."""
 
+import functools
 import os
 
 import keras
@@ -15,8 +16,27 @@ def tensorflow() -> None:
     import tensorflow as tf
 
     tf.config.experimental.enable_op_determinism()
-    # Without it two equal float32 trainings on the CPU end with different weights.
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    sum_in_pairs()
+
+
+def sum_in_pairs() -> None:
+    """Let TensorFlow add gradients two at a time, in their order, and leave sums as they are written.
+
+    Its kernel that adds three or more begins with one of which it may reuse the memory: which one, and with it the
+    rounding, hangs on what other threads have done by then. The arithmetic optimizer would make one such of a chain.
+    """
+    import tensorflow as tf
+    from tensorflow.python.ops import gen_math_ops  # which the gradient tape adds by; no public name reaches that
+
+    add_n = gen_math_ops.add_n
+
+    def in_pairs(inputs: list[tf.Tensor], name: str | None = None) -> tf.Tensor:
+        if len(inputs) < 3:
+            return add_n(inputs, name)
+        return functools.reduce(lambda total, one: add_n([total, one]), inputs)
+
+    gen_math_ops.add_n = in_pairs
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
 def jax() -> None:

@@ -260,6 +260,14 @@ def test_shrinking_averages() -> None:
     assert np.abs(fitted.astype(int) - 127.5).max() <= 1
 
 
+@pytest.mark.parametrize("shape", [(225, 300), (150, 200), (256, 384), (130, 128), (128, 128), (1200, 1300)])
+def test_shrinking_through_floats_gives_the_same_bytes(shape: tuple[int, int], noise: Noise) -> None:
+    image = noise(0, *shape)
+    assert (image.size > images.MOST_AS_FLOATS) == (shape == (1200, 1300))  # both ways are tried
+    of_bytes = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(images.fit(image, 128, "stretch"), of_bytes)
+
+
 def photograph(path: Path, height: int, width: int, **options: object) -> Path:
     """A JPEG of colours that change slowly, with the grain of a sensor."""
     y, x = np.mgrid[:height, :width] / min(height, width)
