@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from skinlesion.classes import CODES
 from skinlesion.data import archive
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, which what tests start would inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def with_values(content: dict, changes: dict[str, Any]) -> dict:
