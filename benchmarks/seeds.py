@@ -14,17 +14,15 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 
 from skinlesion import backend, params, paths  # backend first: it starts Keras quietly
-from skinlesion.classes import CODES
-from skinlesion.data import dataset, images, tables
+from skinlesion.data import dataset, merge, tables
 from skinlesion.data.sample.make import make_sample
 from skinlesion.model.build import build
 from skinlesion.predict import probabilities
 from skinlesion.training import determinism, devices, kernels
+from skinlesion.training.callbacks import MEASURES
 from skinlesion.training.fit import Images, fit
 
 FRESH = (101, 102, 103)  # data.sample_seed of the drawings that no training saw
@@ -36,22 +34,25 @@ def main() -> None:
     settings = params.load()
     determinism.enable()
     devices.choose("cpu")
-    judged = {"test": load("test"), "fresh": fresh(settings)}
+    table = tables.read(paths.SPLITS)
+    train, validation, test = (dataset.load(table, split)[1:] for split in ("train", "validation", "test"))
+    judged = {"test": test, "fresh": fresh(settings)}
     counts = ", ".join(f"{name}: {len(labels)} images" for name, (_, labels) in judged.items())
     rows = []
-    print("on seed kernels accuracy balanced log_loss")
+    print("on seed kernels", *MEASURES)
     for seed in range(1, options.seeds + 1):
         for name, fast in KERNELS.items():
             with mock.patch.object(kernels, "fast", fast):
-                model = trained(settings, seed, options.epochs)
-            for on, of in judged.items():
-                row = {"on": on, "seed": seed, "kernels": name, **figures(model, *of)}
-                rows.append(row)
-                print(*(f"{value:.3f}" if isinstance(value, float) else value for value in row.values()), flush=True)
-    found = pd.DataFrame(rows).set_index(["on", "seed"])
-    fused, own = (found[found["kernels"] == name].drop(columns="kernels") for name in KERNELS)
-    for title, table in (("fused", fused), ("Keras' own", own), ("fused less Keras' own", fused - own)):
-        print(f"\n{title}; {counts}\n{table.groupby('on', sort=False).agg(['mean', 'std', 'sem']).round(4)}")
+                model = trained(settings, train, validation, seed, options.epochs)
+            for on, (images, labels) in judged.items():
+                found = probabilities(model, images, 64)
+                figures = {measure: float(function(labels, found)) for measure, (function, _) in MEASURES.items()}
+                rows.append({"on": on, "seed": seed, "kernels": name, **figures})
+                print(on, seed, name, *(f"{figure:.3f}" for figure in figures.values()), flush=True)
+    all_rows = pd.DataFrame(rows).set_index(["kernels", "on", "seed"])
+    fused, own = (all_rows.loc[name] for name in KERNELS)
+    for title, some in (("fused", fused), ("Keras' own", own), ("fused less Keras' own", fused - own)):
+        print(f"\n{title}; {counts}\n{some.groupby('on', sort=False).agg(['mean', 'std', 'sem']).round(4)}")
 
 
 def parse() -> argparse.Namespace:
@@ -61,42 +62,31 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load(split: str) -> Images:
-    return dataset.load(tables.read(paths.SPLITS), split)[1:]
-
-
 def fresh(settings: params.Params) -> Images:
-    """The images of the samples that FRESH names, as the stage merge makes them, and their labels."""
-    squares, labels = [], []
-    for seed in FRESH:
-        with tempfile.TemporaryDirectory() as name:
-            make_sample(Path(name), seed)
-            files = {path.stem: path for path in Path(name).rglob("*.jpg")}
-            metadata = pd.read_csv(Path(name) / paths.RAW_METADATA.name)
-            for image_id, dx in zip(metadata["image_id"], metadata["dx"], strict=True):
-                squares.append(images.square(files[image_id], settings.images.size, settings.images.fit)[0])
-                labels.append(CODES.index(dx))
-    return np.stack(squares), np.array(labels)
+    """The images of the samples that FRESH names, merged as the chain does it, and their labels."""
+    with tempfile.TemporaryDirectory() as name:
+        parts = []
+        for seed in FRESH:
+            raw, merged = (Path(name) / f"{kind}-{seed}" for kind in ("raw", "merged"))
+            raw.mkdir()
+            merged.mkdir()
+            make_sample(raw, seed)
+            table, _ = merge.merge(raw, merged, settings.data, settings.images)
+            parts.append(table.assign(split="fresh", path=f"{merged}/images/" + table["image_id"] + ".png"))
+        return dataset.load(pd.concat(parts), "fresh")[1:]
 
 
-def trained(settings: params.Params, seed: int, epochs: int | None) -> "backend.keras.Model":
+def trained(
+    settings: params.Params, train: Images, validation: Images, seed: int, epochs: int | None
+) -> "backend.keras.Model":
     backend.keras.utils.set_random_seed(seed)
     precision = devices.choose_precision(settings.train.precision, "cpu")
     rows = settings.backbone, settings.head, settings.images.size, settings.model.weights
     model = build(*rows, precision, settings.model.attention)
     how = settings.train.model_copy(update={"max_epochs": epochs or settings.train.max_epochs})
     with redirect_stdout(io.StringIO()):  # its line per epoch
-        fit(model, load("train"), load("validation"), settings.phases, how, seed)
+        fit(model, train, validation, settings.phases, how, seed)
     return model
-
-
-def figures(model: "backend.keras.Model", pixels: np.ndarray, labels: np.ndarray) -> dict:
-    found = probabilities(model, pixels, 64)
-    return {
-        "accuracy": accuracy_score(labels, found.argmax(axis=1)),
-        "balanced": balanced_accuracy_score(labels, found.argmax(axis=1)),
-        "log_loss": log_loss(labels, found, labels=range(len(CODES))),
-    }
 
 
 if __name__ == "__main__":
