@@ -1,11 +1,13 @@
 """Reading, fitting and writing pictures: RGB, uint8, (height, width, 3) everywhere."""
 
 import warnings
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from skinlesion.data import arrays
@@ -17,7 +19,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # none that Pillow woul
 START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # a genuine progressive JPEG has about ten
 MOST_MEGAPIXELS = 50  # decoded they take 150 MB; HAM10000's have 0.27, the largest photographs of phones about 50
 MOST_AS_FLOATS = 2**22  # values, of 16 MiB then
-LYING = (5, 6, 7, 8)  # EXIF orientations of which width and height change places upright
+UPRIGHT, LYING = 1, (5, 6, 7, 8)  # EXIF orientations; of the latter, width and height change places
 SPARE = 1.5  # times the pixels that a square needs, along each side, are decoded at least: what is averaged stays sharp
 PNG = [
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
@@ -66,18 +68,34 @@ def decode(source: Path | BytesIO, least: int | None = None) -> tuple[np.ndarray
                 raise ValueError(f"{width} x {height} pixels, more than {MOST_MEGAPIXELS} million")
             if picture.info.get("progressive"):
                 check_scans(source)
-            if picture.getexif().get(ExifTags.Base.Orientation) in LYING:
+            if orientation(picture) in LYING:
                 width, height = height, width
             if least is not None:
                 picture.draft(None, (least, least))
-            ImageOps.exif_transpose(picture, in_place=True)
-            return np.asarray(picture if picture.mode == "RGB" else to_rgb(picture)), (width, height)
+            return pixels(picture), (width, height)
     except UnidentifiedImageError:
         raise BadImage(f"{source} (not a picture)") from None
     except Image.DecompressionBombError:  # beyond twice Pillow's own limit
         raise BadImage(f"{source} (more than {MOST_MEGAPIXELS} million pixels)") from None
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         raise BadImage(f"{source} ({error})") from None
+
+
+def orientation(picture: Image.Image) -> int:
+    return picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+
+
+def pixels(picture: Image.Image) -> np.ndarray:
+    """An opened picture's pixels (H, W, 3), at the size it has now, turned upright.
+
+    An ordinary JPEG is decoded by simplejpeg: the same library decodes for Pillow, which copies twice more.
+    """
+    if picture.format == "JPEG" and picture.mode == "RGB" and orientation(picture) == UPRIGHT:
+        picture.fp.seek(0)
+        with suppress(ValueError):  # where anything is amiss, Pillow tells what can be read from what cannot
+            return simplejpeg.decode_jpeg(picture.fp.read(), min_height=picture.height, min_width=picture.width)
+    ImageOps.exif_transpose(picture, in_place=True)
+    return np.asarray(picture if picture.mode == "RGB" else to_rgb(picture))
 
 
 def check_scans(source: Path | BytesIO) -> None:

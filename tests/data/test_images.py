@@ -322,6 +322,45 @@ def test_a_jpeg_cut_short_is_refused_at_any_size(tmp_path: Path) -> None:
         images.square(path, 32, "stretch")
 
 
+def by_pillow(path: Path, least: int | None = None) -> np.ndarray:
+    with Image.open(path) as picture:
+        if least is not None:
+            picture.draft(None, (least, least))
+        return np.asarray(picture.convert("RGB"))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("least", [None, 100, 40])
+def test_a_jpeg_has_the_pixels_that_pillow_reads(
+    subsampling: str, progressive: bool, least: int | None, tmp_path: Path
+) -> None:
+    for height, width in ((225, 301), (97, 83), (7, 5), (2, 1)):
+        path = photograph(tmp_path / "x.jpg", height, width, subsampling=subsampling, progressive=progressive)
+        np.testing.assert_array_equal(images.decode(path, least)[0], by_pillow(path, least))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_jpeg_is_read_as_pillow_reads_it_or_refused_as_well(tmp_path: Path) -> None:
+    content = photograph(tmp_path / "x.jpg", 32, 48).read_bytes()
+    random = np.random.default_rng(0)
+    path, read, refused = tmp_path / "y.jpg", 0, 0
+    for place in random.integers(0, len(content), 300):
+        spoiled = bytearray(content)
+        spoiled[place] = random.integers(0, 256)
+        path.write_bytes(spoiled)
+        try:
+            expected = by_pillow(path)
+        except Exception:  # Pillow raises nearly anything
+            refused += 1
+            with pytest.raises(images.BadImage):
+                images.read(path)
+        else:
+            read += 1
+            np.testing.assert_array_equal(images.read(path), expected)
+    assert read and refused
+
+
 def test_load_keeps_the_order_of_the_files(tmp_path: Path, noise: Noise) -> None:
     files = [str(tmp_path / f"{number}.png") for number in range(20)]
     for number, file in enumerate(files):
