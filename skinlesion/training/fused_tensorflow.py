@@ -1,4 +1,5 @@
-"""Batch normalisation and Adam by TensorFlow's fused kernels while training: Keras 3 computes each in many passes.
+"""Batch normalisation and Adam by TensorFlow's fused kernels while training: Keras 3 computes each in many passes. And
+filter gradients, on small maps, by a faster way.
 
 Layers and optimizer stay Keras' own: what they hold, save and predict is the same.
 """
@@ -10,14 +11,18 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+from skinlesion.training import filters_tensorflow as filters
+
 
 @contextmanager
 def fused(model: keras.Model) -> Iterator[None]:
     """Let a compiled model train by the fused kernels: its BatchNormalization over channels, the last axis of feature
-    maps, and its optimizer, where that is Adam or AdamW.
+    maps, and its optimizer, where that is Adam or AdamW; and its convolutions as `filters` does.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # which float16 has to scale the loss
-    found = [(layer, "call", call) for layer in model._flatten_layers() if fits(layer)]
+    flat = list(model._flatten_layers())
+    found = [(layer, "call", call) for layer in flat if fits(layer)]
+    found += [(layer, "convolution_op", filters.convolution) for layer in flat if filters.fits(layer)]
     if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         found.append((optimizer, "update_step", update_step))
     for owner, method, ours in found:

@@ -1,0 +1,73 @@
+"""Filter gradients as matrix products are TensorFlow's own, on the maps where they are taken."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from skinlesion.training import filters_tensorflow as filters
+
+layers = keras.layers
+
+
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 7), (5, 1), (2, 4)])
+@pytest.mark.parametrize("area", [(8, 8), (1, 5), (4, 4)])
+def test_the_gradient_is_tensorflows(kernel: tuple[int, int], area: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    inputs, outputs = (tf.constant(random.normal(size=(3, *area, channels)).astype("float32")) for channels in (5, 6))
+    weights = tf.Variable(random.normal(size=(*kernel, 5, 6)).astype("float32"))
+    with tf.GradientTape() as tape:
+        convolved = tf.nn.conv2d(inputs, weights, 1, "SAME")
+    expected = tape.gradient(convolved, weights, outputs)
+    found = filters.filter_gradient(inputs, outputs, weights.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("side", "taken"), [(4, 1), (8, 1), (9, 0)])
+def test_a_convolution_over_small_maps_takes_it_and_gives_what_keras_does(
+    side: int, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras.utils.set_random_seed(1)
+    layer = layers.Conv2D(12, 3, padding="same", dtype="mixed_bfloat16")
+    layer.build((None, side, side, 10))
+    inputs = tf.Variable(np.random.default_rng(0).normal(size=(7, side, side, 10)).astype("float32"))
+    calls, gradient = [], filters.filter_gradient
+    monkeypatch.setattr(filters, "filter_gradient", lambda *given: calls.append(given) or gradient(*given))
+
+    def outputs_and_gradients(convolution) -> list[tf.Tensor]:
+        layer.convolution_op = lambda *given: convolution(layer, *given)
+        with tf.GradientTape() as tape:
+            outputs = layer(tf.cast(inputs, tf.bfloat16))
+            loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
+        return [outputs, *tape.gradient(loss, [inputs, *(weight.value for weight in layer.trainable_weights)])]
+
+    expected = outputs_and_gradients(type(layer).convolution_op)
+    assert not calls
+    for one, other in zip(outputs_and_gradients(filters.convolution), expected, strict=True):
+        assert one.dtype == other.dtype
+        found, wanted = (tf.cast(values, tf.float32).numpy() for values in (one, other))
+        np.testing.assert_allclose(found, wanted, rtol=0.02, atol=0.01 * np.abs(wanted).max())
+    assert len(calls) == taken
+
+
+@pytest.mark.parametrize(
+    ("settings", "fitting"),
+    [
+        ({}, True),
+        ({"kernel_size": (1, 7)}, True),
+        ({"kernel_size": 1}, False),
+        ({"strides": 2}, False),
+        ({"dilation_rate": 2}, False),
+        ({"groups": 2}, False),
+        ({"padding": "valid"}, False),
+        ({"dtype": "float32"}, False),
+    ],
+)
+def test_only_convolutions_that_it_computes_sooner_are_given_to_it(settings: dict, fitting: bool) -> None:
+    how = {"filters": 4, "kernel_size": 3, "padding": "same", "dtype": "mixed_bfloat16", **settings}
+    assert filters.fits(layers.Conv2D(**how)) is fitting
+
+
+def test_other_layers_are_not() -> None:
+    assert not filters.fits(layers.DepthwiseConv2D(3, padding="same", dtype="mixed_bfloat16"))
+    assert not filters.fits(layers.Dense(3, dtype="mixed_bfloat16"))
