@@ -71,3 +71,25 @@ def test_only_convolutions_that_it_computes_sooner_are_given_to_it(settings: dic
 def test_other_layers_are_not() -> None:
     assert not filters.fits(layers.DepthwiseConv2D(3, padding="same", dtype="mixed_bfloat16"))
     assert not filters.fits(layers.Dense(3, dtype="mixed_bfloat16"))
+
+
+def test_in_bfloat16_it_is_as_near_to_the_truth_as_tensorflows() -> None:
+    random = np.random.default_rng(0)
+    inputs, outputs = (tf.cast(random.normal(size=(16, 5, 5, 32)), tf.bfloat16) for _ in range(2))
+    shape = tf.TensorShape((3, 3, 32, 32))
+
+    def by_tensorflow(dtype: tf.DType) -> tf.Tensor:
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=tf.cast(inputs, dtype),
+            filter_sizes=shape,
+            out_backprop=tf.cast(outputs, dtype),
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
+
+    truth = by_tensorflow(tf.float64)
+    ours, theirs = (
+        np.sqrt(np.mean((tf.cast(found, tf.float64) - truth) ** 2))
+        for found in (filters.filter_gradient(inputs, outputs, shape), by_tensorflow(tf.bfloat16))
+    )
+    assert 0 < ours < 1.01 * theirs
