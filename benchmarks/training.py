@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
 UNIT = "images/s"
+ROUNDS = 5
 SIZE, BATCH, WARM_UP, STEPS = 128, 32, 3, 12
 IMAGES = (WARM_UP + STEPS) * BATCH
 CLASSES = 7
@@ -115,11 +116,11 @@ def pytorch() -> float:
 
 VARIANTS: dict[str, Callable[[], once.Measured]] = {
     "ours": ours,
-    "ours, not deterministic": lambda: ours(deterministic=False),
-    "ours, float32": lambda: ours("float32"),
     "plain Keras float32": lambda: plain("float32"),
-    "plain Keras bfloat16": lambda: plain("mixed_bfloat16"),
+    "ours, not deterministic": lambda: ours(deterministic=False),
     "PyTorch bfloat16": pytorch,
+    "ours, float32": lambda: ours("float32"),
+    "plain Keras bfloat16": lambda: plain("mixed_bfloat16"),
 }
 NEEDS = {"PyTorch bfloat16": "torch"}
 TARGETS = [
