@@ -37,7 +37,7 @@ lint: setup  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-bench: setup  ## measure against what people use: benchmarks/results.md (about 30 minutes)
+bench: setup  ## measure against what people use: benchmarks/results.md (about 40 minutes)
 	$(BIN)/python -m benchmarks.run
 
 pins: setup  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions

@@ -12,7 +12,10 @@ from benchmarks import figure
 from benchmarks.topic import Topic, rounded
 from skinlesion.files import replace_file
 
-PACKAGES = ("keras", "keras-hub", "tensorflow", "torch", "jax", "numpy", "opencv-python-headless", "joblib", "dvc")
+PACKAGES = (
+    *("keras", "keras-hub", "tensorflow", "torch", "jax", "numpy"),
+    *("pillow", "simplejpeg", "opencv-python-headless", "joblib", "dvc"),
+)
 ARCHIVES = ("HAM10000_ARCHIVE", "HAM10000_600x450")
 
 

@@ -19,7 +19,7 @@ ROOT = "Run from the root of a clone of the repository"
 # What the stages import. The other packages of requirements.txt serve commands around them, or come along.
 CHAIN = {
     "dvc", "h5py", "joblib", "keras", "keras-hub", "matplotlib", "numpy", "opencv-python-headless", "pandas", "pillow",
-    "pydantic", "pyyaml", "scikit-learn", "scipy", "tensorflow", "tqdm",
+    "pydantic", "pyyaml", "scikit-learn", "scipy", "simplejpeg", "tensorflow", "tqdm",
 }  # fmt: skip
 MUCH = 20e9  # bytes in DVC's cache that are worth a word
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, JpegImagePlugin
 
 from skinlesion.data import images
 
@@ -338,6 +338,32 @@ def test_a_jpeg_has_the_pixels_that_pillow_reads(
     for height, width in ((225, 301), (97, 83), (7, 5), (2, 1)):
         path = photograph(tmp_path / "x.jpg", height, width, subsampling=subsampling, progressive=progressive)
         np.testing.assert_array_equal(images.decode(path, least)[0], by_pillow(path, least))
+
+
+def test_an_ordinary_jpeg_needs_nothing_of_pillow_but_its_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = photograph(tmp_path / "x.jpg", 90, 120)
+    expected = by_pillow(path)
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", lambda self: pytest.fail("decoded by Pillow"))
+    np.testing.assert_array_equal(images.read(path), expected)
+
+
+@pytest.mark.parametrize("kind", ["grey", "CMYK", "turned", "several pictures"])
+def test_any_other_jpeg_is_left_to_pillow(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Image.open(photograph(tmp_path / "x.jpg", 90, 120))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = {
+        "grey": lambda: written(tmp_path / "y.jpg", picture.convert("L"), "JPEG"),
+        "CMYK": lambda: written(tmp_path / "y.jpg", picture.convert("CMYK"), "JPEG"),
+        "turned": lambda: written(tmp_path / "y.jpg", picture, "JPEG", exif=exif),
+        "several pictures": lambda: written(tmp_path / "y.jpg", picture, "MPO", save_all=True, append_images=[picture]),
+    }[kind]()
+    monkeypatch.setattr(images.simplejpeg, "decode_jpeg", lambda *_, **__: pytest.fail("not decoded by Pillow"))
+    with Image.open(path) as opened:
+        expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
+    np.testing.assert_array_equal(images.read(path), expected)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -10,6 +10,11 @@ from skinlesion.training import filters_tensorflow as filters
 layers = keras.layers
 
 
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])
+
+
 @pytest.mark.parametrize("kernel", [(3, 3), (1, 7), (5, 1), (2, 4)])
 @pytest.mark.parametrize("area", [(8, 8), (1, 5), (4, 4)])
 def test_the_gradient_is_tensorflows(kernel: tuple[int, int], area: tuple[int, int]) -> None:
@@ -66,6 +71,11 @@ def test_a_convolution_over_small_maps_takes_it_and_gives_what_keras_does(
 def test_only_convolutions_that_it_computes_sooner_are_given_to_it(settings: dict, fitting: bool) -> None:
     how = {"filters": 4, "kernel_size": 3, "padding": "same", "dtype": "mixed_bfloat16", **settings}
     assert filters.fits(layers.Conv2D(**how)) is fitting
+
+
+def test_on_a_gpu_it_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [f"{kind}:0"])
+    assert not filters.fits(layers.Conv2D(4, 3, padding="same", dtype="mixed_bfloat16"))
 
 
 def test_other_layers_are_not() -> None:
