@@ -2,7 +2,7 @@
 
 import math
 
-from skinlesion import backend, params, paths  # backend first: it starts Keras quietly
+from skinlesion import backend, params, paths, processor  # backend first: it starts Keras quietly
 from skinlesion.data import dataset, tables
 from skinlesion.files import write_json
 from skinlesion.model import bundle
@@ -21,7 +21,10 @@ def main() -> dict:
     device = devices.choose(settings.train.device)
     backend.keras.utils.set_random_seed(settings.seed)
     precision = devices.choose_precision(settings.train.precision, device)
-    print(f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device}")
+    print(
+        f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device} "
+        f"({processor.describe()})"
+    )
 
     table = tables.read(paths.SPLITS)
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
@@ -46,6 +49,7 @@ def main() -> dict:
             **summary(history, best_epoch),
             "device": device,
             "precision": precision,
+            "processor": processor.describe(),
         }
         write_json(paths.TRAIN_METRICS, metrics)
     said = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())

@@ -222,13 +222,21 @@ def gpus(monkeypatch) -> Callable[..., None]:
     [
         ("auto", "auto", ["gpu:0"], ["H200"], "ok", "on H200 in mixed_bfloat16 (train.precision: auto picks mixed_bf"),
         ("gpu", "float32", ["gpu:0"], ["H200"], "ok", "on H200 in float32 (train.precision: auto picks mixed_bfloat16"),
-        ("auto", "auto", [], [], "note", "CPU cores in float32 (train.precision: auto picks float32); no GPU"),
+        (
+            "auto",
+            "auto",
+            [],
+            [],
+            "note",
+            "CPU cores (AVX2, oneDNN on) in float32 (train.precision: auto picks float32); no GPU",
+        ),
         ("auto", "auto", [], ["H200"], "note", "does not see H200"),
-        ("cpu", "auto", [], ["H200"], "ok", "CPU cores in float32"),
+        ("cpu", "auto", [], ["H200"], "ok", "CPU cores (AVX2, oneDNN on) in float32"),
         ("gpu", "auto", [], [], "problem", "train.device: gpu, but tensorflow sees no GPU"),
     ],
 )
-def test_the_device_and_its_precision(asked, precision, seen, driver, state, words, home, gpus, change):
+def test_the_device_and_its_precision(asked, precision, seen, driver, state, words, home, gpus, change, monkeypatch):
+    monkeypatch.setenv("SKINLESION_PROCESSOR", "AVX2")
     gpus(seen, driver)
     found = compute.device(change({"train.device": asked, "train.precision": precision}))
     assert (found.state, words in found.text) == (state, True), found

@@ -4,6 +4,7 @@ import os
 import subprocess
 from importlib import metadata
 
+from skinlesion import processor
 from skinlesion.checks.finding import Finding, note, ok, problem
 from skinlesion.checks.software import SETUP
 from skinlesion.errors import UserError
@@ -33,7 +34,7 @@ def device(settings: Params) -> Finding:
         rule, _, remedy = str(error).partition(". ")
         return problem(rule, remedy)
     precision, auto = (devices.choose_precision(one, chosen) for one in (settings.train.precision, "auto"))
-    where = ", ".join(gpus) or "GPU" if chosen == "gpu" else f"{os.cpu_count()} CPU cores"
+    where = ", ".join(gpus) or "GPU" if chosen == "gpu" else f"{os.cpu_count()} CPU cores ({processor.describe()})"
     text = f"train runs on {where} in {precision} (train.precision: auto picks {auto})"
     if chosen == "gpu" or asked == "cpu":
         return ok(text)

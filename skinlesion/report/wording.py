@@ -128,7 +128,7 @@ def facts(inputs: Inputs) -> dict[str, str]:
         "Model": f"{system(inputs)}; {count(train['parameters'])} parameters",
         "Training": (
             f"configuration {inputs.params['model']['configuration']}, {train['epochs']} epochs, the best is "
-            f"{train['best_epoch']}; on {train['device']} in {train['precision']}"
+            f"{train['best_epoch']}; on {train['device']} in {train['precision']} (CPU: {train['processor']})"
         ),
         "Evaluation": (
             f"views of each image: {inputs.params['evaluate']['tta']}; intervals from "

@@ -1,10 +1,10 @@
 """Where and in which precision a model trains. Nothing moves from GPU to CPU in silence."""
 
 import os
-from pathlib import Path
 
 import keras
 
+from skinlesion import processor
 from skinlesion.backend import gpus
 from skinlesion.errors import UserError
 
@@ -43,10 +43,7 @@ def choose_precision(precision: str, device: str) -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether Linux lists the instructions; elsewhere they are taken as missing."""
-    cpuinfo = Path("/proc/cpuinfo")
-    words = cpuinfo.read_text().split() if cpuinfo.exists() else []
-    return "avx512_bf16" in words or "amx_bf16" in words
+    return processor.kind() == "AVX512-BF16"
 
 
 def gpu_has_bfloat16() -> bool:

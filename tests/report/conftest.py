@@ -138,7 +138,14 @@ def metrics(table: pd.DataFrame, protocol: str) -> dict[str, dict]:
             "copies": {"train": 326, "validation": 0, "test": 0},
             "per_class": per_class,
         },
-        "train": {"parameters": 11189703, "epochs": 20, "best_epoch": 17, "device": "cpu", "precision": "float32"},
+        "train": {
+            "parameters": 11189703,
+            "epochs": 20,
+            "best_epoch": 17,
+            "device": "cpu",
+            "precision": "float32",
+            "processor": "AVX2, oneDNN on",
+        },
     }
 
 

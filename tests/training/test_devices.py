@@ -67,26 +67,6 @@ def test_a_named_precision_is_taken_whatever_the_machine(precision, device, monk
 
 
 @pytest.mark.parametrize(
-    ("flags", "native"),
-    [
-        ("sse avx2 avx512_bf16 sha_ni", True),
-        ("amx_bf16", True),
-        ("avx512f avx512_bf16x avx512_fp16", False),
-        ("", False),
-    ],
-)
-def test_the_cpu_is_asked_through_linux(flags, native, monkeypatch, tmp_path):
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t: fpu {flags} vme\n")
-    monkeypatch.setattr(devices, "Path", lambda _: tmp_path / "cpuinfo")
-    assert devices.cpu_has_bfloat16() is native
-
-
-def test_a_cpu_that_cannot_be_asked_has_none(monkeypatch, tmp_path):
-    monkeypatch.setattr(devices, "Path", lambda _: tmp_path / "none")
-    assert devices.cpu_has_bfloat16() is False
-
-
-@pytest.mark.parametrize(
     ("script", "native"),
     [
         ("echo 9.0", True),

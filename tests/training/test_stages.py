@@ -24,7 +24,7 @@ from PIL import Image
 
 import stages.evaluate
 import stages.train
-from skinlesion import params, paths
+from skinlesion import params, paths, processor
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError
 from skinlesion.model import bundle
@@ -161,6 +161,7 @@ def test_train_metrics_say_what_was_trained(twins):
         "best_epoch": best["epoch"],
         "device": "cpu",
         "precision": "float32",
+        "processor": processor.describe(),
     }
 
 
