@@ -1,6 +1,7 @@
 """Inputs that are damaged, mistaken or made to do harm, and the whole message that each gets.
 
-Each row: the fault, how it is made and read, the message; `{path}` stands for the file or folder that is given.
+Each row: the fault, how it is made and read, the message; `{path}` stands for the file or folder that is given, and
+`{folder}` for the folder that it lies in.
 """
 
 import io
@@ -91,6 +92,14 @@ def folder_of(**files: bytes) -> Act:
 
 def pipe(folder: Path) -> None:
     os.mkfifo(folder / "x.zip")
+    unpack_beside(folder / "x.zip", folder)
+
+
+def link_out(folder: Path) -> None:
+    (folder / "x.zip" / PART).mkdir(parents=True)
+    (folder / "x.zip" / TABLE).write_bytes(REAL[TABLE])
+    (folder / "secret.txt").write_text("secret")
+    (folder / "x.zip" / ONE).symlink_to("../../secret.txt")
     unpack_beside(folder / "x.zip", folder)
 
 
@@ -379,6 +388,11 @@ ARCHIVES: dict[str, Row] = {
     "a part zip that is none": (
         folder_of(**{f"{PART}.zip": b"PK half"}),
         "Cannot read {path}/HAM10000_images_part_1.zip: File is not a zip file. The zip is damaged: fetch it again",
+    ),
+    "a link out of a folder": (
+        link_out,
+        "A link must not leave the archive folder. Received: {path}/HAM10000_images_part_1/ISIC_1.jpg, a link to "
+        "{folder}/secret.txt. Replace it by the file or folder itself, or remove it",
     ),
     "a file of 30 MB in a folder": (
         folder_of(**{"ISIC_1.jpg": bytes(30_000_000)}),
@@ -790,4 +804,4 @@ def test_bad_input_gets_its_message(
             params.load(write_params(tmp_path / place, fault))
         else:
             fault(tmp_path)
-    assert str(caught.value) == message.replace("{path}", str(tmp_path / place))
+    assert str(caught.value) == message.replace("{path}", str(tmp_path / place)).replace("{folder}", str(tmp_path))

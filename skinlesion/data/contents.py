@@ -38,7 +38,12 @@ def list_entries(archive: Path, opened: ExitStack) -> Iterator[Entry]:
 
 
 def in_folder(folder: Path) -> Iterator[FileEntry]:
-    """Every plain file in and below `folder`, through links too; each folder once, so that links in a ring end."""
+    """Every plain file in and below `folder`, through links too; each folder once, so that links in a ring end.
+
+    Raises:
+        UserError: a folder cannot be read, or a link leads out of `folder`, to what may be anything on the disk.
+    """
+    inside = os.path.realpath(folder)
 
     def refuse(error: OSError) -> None:
         raise UserError(f"Cannot read {error.filename}: {error.strerror}. Make it readable, or remove it") from error
@@ -51,9 +56,14 @@ def in_folder(folder: Path) -> Iterator[FileEntry]:
             continue
         visited.add((at.st_dev, at.st_ino))
         folders[:] = sorted(name for name in folders if not is_litter(PurePosixPath(name)))
-        for path in (Path(place, name) for name in sorted(names)):
-            # A link may lead nowhere, and whoever opens a pipe waits for its writer.
-            if not is_litter(PurePosixPath(path.name)) and path.is_file():
+        files = sorted(name for name in names if not is_litter(PurePosixPath(name)))
+        for path in (Path(place, name) for name in [*folders, *files]):
+            if path.is_symlink() and not (target := Path(os.path.realpath(path))).is_relative_to(inside):
+                raise UserError(
+                    f"A link must not leave the archive folder. Received: {printable(path)}, a link to "
+                    f"{printable(target)}. Replace it by the file or folder itself, or remove it"
+                )
+            if path.is_file():  # a link may lead nowhere, and opening a pipe waits for its writer
                 yield FileEntry(PurePosixPath(path.relative_to(folder).as_posix()), path)
 
 

@@ -285,17 +285,41 @@ def test_backslashes_are_folders(tmp_path: Path, target: Path) -> None:
     assert tree(target) == PLAIN
 
 
-def test_links_are_followed_and_broken_ones_left_out(tmp_path: Path, target: Path) -> None:
-    elsewhere = write(PLAIN, "folder", tmp_path)
-    archive = tmp_path / "links"
-    archive.mkdir()
-    for name in (f"{UPPER}1", f"{UPPER}2", TABLE):
-        (archive / name).symlink_to(elsewhere / name)
-    broken = archive / "copy" / f"{UPPER}1" / "ISIC_4.jpg"
-    broken.parent.mkdir(parents=True)
-    broken.symlink_to(tmp_path / "nowhere")
-    unpack(archive, target)
+def test_links_inside_are_followed_and_broken_ones_left_out(tmp_path: Path, target: Path) -> None:
+    archive = write({f"store/{name.replace(UPPER, 'p')}": PLAIN[name] for name in PLAIN}, "folder", tmp_path)
+    for name in (f"{UPPER}1", f"{UPPER}2"):
+        (archive / name).symlink_to(archive / "store" / name.replace(UPPER, "p"))
+    (archive / f"{UPPER}3.jpg").symlink_to("store/nowhere")
+    (archive / ".hidden").symlink_to(tmp_path)  # is passed over, as everything hidden is
+    (tmp_path / "link").symlink_to(archive)
+    unpack(tmp_path / "link", target)
     assert tree(target) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to"),
+    [
+        (f"{UPPER}1/ISIC_9.jpg", "secret.jpg"),
+        (f"{UPPER}1/ISIC_9.jpg", "archive_2/ISIC_9.jpg"),
+        (f"{UPPER}1/ISIC_9.jpg", "nowhere"),
+        (TABLE, "secret.jpg"),
+        ("more", "archive_2"),
+        (f"{UPPER}2.zip", "part.zip"),
+    ],
+    ids=["an image", "beside, by a like name", "broken", "the metadata", "a folder", "a part zip"],
+)
+def test_a_link_that_leaves_the_archive_is_refused_before_a_byte_is_copied(
+    name: str, leads_to: str, tmp_path: Path, target: Path
+) -> None:
+    archive = write({other: PLAIN[other] for other in PLAIN if other != name}, "folder", tmp_path)
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    (tmp_path / "part.zip").write_bytes(zip_bytes({"ISIC_9.jpg": b"secret"}))
+    (tmp_path / "archive_2").mkdir()
+    (tmp_path / "archive_2" / "ISIC_9.jpg").write_bytes(b"secret")
+    (archive / name).symlink_to(tmp_path / leads_to)
+    with pytest.raises(UserError, match=f"{archive / name}, a link to {tmp_path / leads_to}. Replace it"):
+        unpack(archive, target)
+    assert tree(target) == {}
 
 
 def test_links_in_a_ring_end(tmp_path: Path, target: Path) -> None:
@@ -307,10 +331,9 @@ def test_links_in_a_ring_end(tmp_path: Path, target: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
-def test_pipes_and_devices_are_passed_over(tmp_path: Path, target: Path) -> None:
+def test_pipes_are_passed_over(tmp_path: Path, target: Path) -> None:
     archive = write(PLAIN, "folder", tmp_path)
     os.mkfifo(archive / f"{UPPER}1" / "ISIC_8.jpg")
-    (archive / f"{UPPER}1" / "ISIC_9.jpg").symlink_to("/dev/zero")
     unpack(archive, target)
     assert tree(target) == PLAIN
 
