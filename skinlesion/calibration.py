@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from skinlesion.classes import CODES
 
@@ -82,6 +81,8 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.nda
         shift: (C,) class frequencies among the labels over those of training. The loss is taken after correction by
             them, so that the temperature does not make up for a difference in frequencies.
     """
+    from scipy.optimize import minimize_scalar  # slow to import, and used in training alone
+
     logits = np.log(np.maximum(probabilities, LEAST))
     offset = np.zeros(probabilities.shape[1]) if shift is None else np.log(np.maximum(shift, LEAST))
 

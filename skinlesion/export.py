@@ -20,7 +20,8 @@ from skinlesion.calibration import LEAST, to_frequencies
 from skinlesion.classes import CODES, DIAGNOSES
 from skinlesion.errors import UserError
 from skinlesion.files import replace_file, replace_folder
-from skinlesion.model.bundle import OURS, Bundle
+from skinlesion.model.bundle import Bundle
+from skinlesion.outputs import SIDECAR, SOFTWARE
 
 OPSET = 17  # of ONNX: read by ONNX Runtime since 1.12 (2022)
 
@@ -53,10 +54,8 @@ def to_savedmodel(bundle: Bundle, path: Path) -> None:
     """Write a SavedModel folder, whose endpoint is `serve` and whose signature is `serving_default`.
 
     Raises:
-        UserError: `path` is a file, or a folder of something else; or Keras does not run on TensorFlow.
+        UserError: `path` is a file, or Keras does not run on TensorFlow.
     """
-    if path.exists() and not (path / "saved_model.pb").is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise UserError(f"a SavedModel takes a new folder, or the place of another one. Received: {path}")
     function, signature = traced(bundle)
     archive = keras.export.ExportArchive()
     archive.track(function.model)
@@ -64,9 +63,9 @@ def to_savedmodel(bundle: Bundle, path: Path) -> None:
     with replace_folder(path) as partial:
         with quiet():
             archive.write_out(partial, verbose=False)
-        extra = partial / "assets.extra"  # where SavedModels carry what is not theirs
-        extra.mkdir(exist_ok=True)
-        (extra / OURS).write_text(json.dumps(about(bundle), indent=2) + "\n", encoding="utf-8")
+        extra = partial / SIDECAR  # where SavedModels carry what is not theirs
+        extra.parent.mkdir(exist_ok=True)
+        extra.write_text(json.dumps(about(bundle), indent=2) + "\n", encoding="utf-8")
 
 
 def to_onnx(bundle: Bundle, path: Path) -> None:
@@ -81,8 +80,6 @@ def to_onnx(bundle: Bundle, path: Path) -> None:
     import tensorflow as tf
     import tf2onnx
 
-    if path.is_dir():
-        raise UserError(f"ONNX is written to a file. Received: --out {path}, a folder")
     function, signature = traced(bundle)
     with quiet(), inlined():
         # Without autograph, which would look for the source of what Keras made.
@@ -97,6 +94,7 @@ def to_onnx(bundle: Bundle, path: Path) -> None:
         )
     for value in (model.graph.input[0], model.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "images"
+    model.producer_name = f"{SOFTWARE}, tf2onnx"  # by the first outputs.check_file knows it
     model.metadata_props.add(key="skinlesion", value=json.dumps(about(bundle)))
     with replace_file(path) as partial:
         partial.write_bytes(model.SerializeToString())
@@ -154,4 +152,3 @@ def known(operation: str) -> bool:
 
 
 FORMATS: dict[str, Callable[[Bundle, Path], None]] = {"savedmodel": to_savedmodel, "onnx": to_onnx}
-NAMES = {"savedmodel": "savedmodel", "onnx": "model.onnx"}  # of what is written, where no path is given

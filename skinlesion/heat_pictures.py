@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from skinlesion.data import images
 from skinlesion.evaluation.overlay import overlay
@@ -12,6 +14,7 @@ from skinlesion.files import replace_file
 from skinlesion.inference import DECODERS, Batch
 from skinlesion.model.bundle import Bundle
 from skinlesion.model.gradcam import Explainer
+from skinlesion.outputs import SOFTWARE
 
 SIDE = 448  # px: people see more than the model does
 
@@ -28,11 +31,13 @@ def write(bundle: Bundle, explainer: Explainer, batch: Batch, folder: Path, name
         OSError: a picture cannot be written.
     """
     side = max(SIDE, bundle.model.input_shape[1])
+    own = PngInfo()
+    own.add_text("Software", SOFTWARE)  # by which outputs.check_pictures knows them
 
     def draw(file: Path, name: str, heat: np.ndarray) -> None:
         image, _ = images.square(file, side, bundle.fit)
         with replace_file(folder / f"{name}.png") as partial:
-            images.write_png(partial, overlay(image, heat))
+            Image.fromarray(overlay(image, heat)).save(partial, "PNG", pnginfo=own, compress_level=1)
 
     with ThreadPoolExecutor(DECODERS) as threads:
         list(threads.map(draw, batch.files, names, explainer.heatmaps(batch.squares, batch.predicted)))

@@ -1,7 +1,6 @@
 """Which files a list of pictures and folders holds, and what is written for each of them."""
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,14 +58,6 @@ def place(path: Path) -> Path:
 
 def lies_in(path: Path, folder: Path | None) -> bool:
     return folder is not None and place(path).is_relative_to(folder.resolve())
-
-
-def check_writable(path: Path) -> None:
-    """Raise UserError where a file at `path` could not be written, before the work that it shall hold."""
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if path.is_dir() or not (above.is_dir() and os.access(above, os.W_OK)):
-        reason = "it is a folder" if path.is_dir() else f"{above} is no folder that you may write to"
-        raise UserError(f"{path} cannot be written: {reason}. Name another file")
 
 
 def names(files: Sequence[Path]) -> list[str]:

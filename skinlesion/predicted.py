@@ -8,16 +8,15 @@ import pandas as pd
 
 from skinlesion.classes import CODES, DIAGNOSES
 from skinlesion.inference import Batch
-
-COLUMNS = ["path", "predicted", *CODES]
+from skinlesion.outputs import COLUMNS
 
 
 def table(batch: Batch) -> pd.DataFrame:
-    """A row for each image that could be read (COLUMNS), natural probabilities rounded to 6 digits."""
+    """A row for each image that could be read (outputs.COLUMNS), natural probabilities rounded to 6 digits."""
     rows = pd.DataFrame(batch.natural.round(6), columns=list(CODES))
     rows.insert(0, "path", [printable(file) for file in batch.files])
     rows.insert(1, "predicted", np.array(CODES)[batch.predicted])
-    return rows
+    return rows[COLUMNS]
 
 
 def join(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from skinlesion import export
 from skinlesion.__main__ import main
 from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
-from skinlesion.commands.export import FORMATS
+from skinlesion.commands.export import NAMES
 from skinlesion.errors import UserError
 from skinlesion.inference import natural
 from skinlesion.model import bundle
@@ -69,10 +69,10 @@ def by_onnxruntime(path: Path, pixels: np.ndarray) -> np.ndarray:
 RUN = {"savedmodel": by_tensorflow, "onnx": by_onnxruntime}
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("name", BACKBONES)
 def test_it_gives_what_people_are_shown(name, kind, bundles, tmp_path):
-    one, path = bundles[name], tmp_path / "new" / export.NAMES[kind]
+    one, path = bundles[name], tmp_path / "new" / NAMES[kind]
     export.FORMATS[kind](one, path)
     pixels = images(one.model.input_shape[1])
     expected = natural(one, pixels)
@@ -127,22 +127,45 @@ def test_what_a_program_needs_to_know_travels_along(bundles, tmp_path):
         assert "apply nothing" in content["output"]
 
 
-def test_the_command_writes_beside_the_model_and_again(bundles, tmp_path, capsys):
-    one = bundles["resnet18"]
-    bundle.save(one.model, one.calibration, one.fit, tmp_path / "model.keras")
+@pytest.fixture
+def small(tmp_path) -> bundle.Bundle:
+    """A small model, saved as models/model.keras."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((8, 8, 3), dtype="float32")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(image))
+    one = bundle.Bundle(keras.Model(image, keras.layers.Dense(7, "softmax")(x)), CALIBRATION, "crop")
+    (tmp_path / "models").mkdir()
+    bundle.save(one.model, one.calibration, one.fit, tmp_path / "models" / "model.keras")
+    return one
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_the_command_writes_beside_the_model_and_again(kind, small, tmp_path, capsys):
     for _ in range(2):
-        assert main(["export", "--format", "savedmodel", "--model", str(tmp_path / "model.keras")]) == 0
-    assert "float32 (N, 32, 32, 3), RGB 0-255" in capsys.readouterr().out
-    pixels = images(32)
-    np.testing.assert_allclose(by_tensorflow(tmp_path / "savedmodel", pixels), natural(one, pixels), atol=CLOSE)
+        assert main(["export", "--format", kind, "--model", str(tmp_path / "models" / "model.keras")]) == 0
+    assert "float32 (N, 8, 8, 3), RGB 0-255" in capsys.readouterr().out
+    written = RUN[kind](tmp_path / "models" / NAMES[kind], images(8))
+    np.testing.assert_allclose(written, natural(small, images(8)), atol=CLOSE)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_what_is_no_export_is_not_replaced(kind, bundles, tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="Received"):
-        export.FORMATS[kind](bundles["resnet18"], tmp_path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize(
+    "name", ["models", "models/model.keras", "link.keras", "notes.txt", "saved", "made/by/hand.onnx/x"]
+)
+def test_neither_the_model_nor_files_of_others_are_replaced(name, kind, small, tree, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bundle, "load", lambda _: pytest.fail("the model was loaded"))
+    model = tmp_path / "models" / "model.keras"
+    (tmp_path / "link.keras").symlink_to(model)
+    (tmp_path / "notes.txt").write_text("skinlesion")
+    for file in ("saved/saved_model.pb", "saved/notes.txt", "saved/assets.extra/skinlesion.json", "made/by/hand.onnx"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("mine")
+    before = tree(tmp_path)
+    assert main(["export", "--format", kind, "--model", str(model), "--out", str(tmp_path / name)]) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path / name) in said
+    assert "Name another place" in said
+    assert tree(tmp_path) == before
 
 
 def test_operations_that_onnx_lacks_are_named(bundles, tmp_path, monkeypatch):

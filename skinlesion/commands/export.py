@@ -5,16 +5,25 @@ from pathlib import Path
 
 from skinlesion import paths
 
-FORMATS = ("savedmodel", "onnx")
+NAMES = {"savedmodel": "savedmodel", "onnx": "model.onnx"}  # of what is written, where no path is given
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from skinlesion import outputs
+    from skinlesion.model import model_file
+
+    path = arguments.out or arguments.model.with_name(NAMES[arguments.format])
+    model_file.read_ours(arguments.model)  # this and the next before Keras is loaded, which takes seconds
+    if arguments.format == "onnx":
+        outputs.check_file(path, [arguments.model], outputs.ONNX)
+    else:
+        outputs.check_savedmodel(path, [arguments.model])
+
     from skinlesion import backend  # noqa: F401, I001  first: it starts Keras quietly
     from skinlesion import export
     from skinlesion.model import bundle
 
     loaded = bundle.load(arguments.model)
-    path = arguments.out or arguments.model.with_name(export.NAMES[arguments.format])
     export.FORMATS[arguments.format](loaded, path)
     side = loaded.model.input_shape[1]
     print(f"export: {path}: float32 (N, {side}, {side}, 3), RGB 0-255, to calibrated probabilities (N, 7)")
@@ -22,8 +31,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def add(parser: argparse.ArgumentParser) -> None:
     kind = "a folder that TensorFlow serves, or a file that ONNX Runtime runs"
-    parser.add_argument("--format", choices=FORMATS, required=True, help=kind)
-    out = "where to; what is there is replaced (default: beside the model, savedmodel/ or model.onnx)"
+    parser.add_argument("--format", choices=NAMES, required=True, help=kind)
+    out = "where to: a new place, or that of an earlier export (default: beside the model, savedmodel/ or model.onnx)"
     parser.add_argument("--out", type=Path, metavar="PATH", help=out)
     model = "the model file (default: %(default)s)"
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=model)

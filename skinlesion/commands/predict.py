@@ -10,20 +10,27 @@ from skinlesion.errors import UserError
 
 IMAGES = "picture files, and folders of them"
 MODEL = "the trained model (default: %(default)s)"
-CSV = "also write path, predicted and the seven probabilities of every image to this file"
-GRADCAM = "also write a picture of each image to this folder: what spoke for the predicted diagnosis is coloured"
+CSV = "also write path, predicted and the seven probabilities of every image to this file; it is new or predict's own"
+GRADCAM = (
+    "also write a picture of each image to this folder: what spoke for the predicted diagnosis is coloured; it is new "
+    "or holds predict's own files alone"
+)
 TOP = "diagnoses shown for each image, 1 to 7 (default: %(default)s)"
 TTA = "8: average over the eight turned and mirrored views of each image; 8 times slower (default: %(default)s)"
 SHOWN = 20  # images in the table on the screen where a CSV holds them all
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    from skinlesion import inputs
+    """Check what can be checked before Keras is loaded, which takes seconds; then `run`."""
+    from skinlesion import inputs, outputs
+    from skinlesion.model import model_file
 
     files = inputs.find(arguments.images, outside=arguments.gradcam)
-    for path in (arguments.csv, arguments.gradcam and arguments.gradcam / "any.png"):
-        if path:
-            inputs.check_writable(path)
+    model_file.read_ours(arguments.model)
+    if arguments.csv:
+        outputs.check_file(arguments.csv, [*files, arguments.model], outputs.CSV)
+    if arguments.gradcam:
+        outputs.check_pictures(arguments.gradcam, arguments.csv)
     return run(files, arguments)
 
 

@@ -130,7 +130,16 @@ def test_a_missing_model_says_what_to_run(words, here, capsys):
     assert (words or ["models/model.keras"])[-1].split("/")[-1] in said
 
 
-@pytest.mark.parametrize("words", [["--csv", "a"], ["--csv", "a/one.png/x.csv"], ["--gradcam", "b/one.png/x"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--csv", "a"],
+        ["--csv", "a/one.png/x.csv"],
+        ["--gradcam", "b/one.png"],
+        ["--gradcam", "b/one.png/x"],
+        ["--csv", "x", "--gradcam", "x/y"],
+    ],
+)
 def test_what_cannot_be_written_is_said_before_any_work(words, here, capsys, monkeypatch):
     monkeypatch.setattr(bundle, "load", lambda _: pytest.fail("the model was loaded"))
     before = written(here)
@@ -139,8 +148,55 @@ def test_what_cannot_be_written_is_said_before_any_work(words, here, capsys, mon
     assert written(here) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--csv", "a/one.png"], "a/one.png"),
+        (["--csv", "b/../a/one.png"], "a/one.png"),
+        (["--csv", "link.png"], "a/one.png"),
+        (["--csv", "hard.png"], "a/two.jpg"),
+        (["--csv", "models/model.keras"], "models/model.keras"),
+        (["--csv", "notes.txt"], "Name another place"),
+        (["--csv", "other.csv"], "Name another place"),
+        (["--csv", "pipe"], "Name another place"),
+        (["--gradcam", "."], "Name another folder"),
+        (["--gradcam", "models"], "model.keras"),
+        (["--gradcam", "mine"], "one.png"),
+    ],
+)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_no_input_and_no_file_of_others_is_replaced(words, named, here, tree, capsys, monkeypatch):
+    monkeypatch.setattr(bundle, "load", lambda _: pytest.fail("the model was loaded"))
+    Path("link.png").symlink_to("a/one.png")
+    os.link("a/two.jpg", "hard.png")
+    Path("notes.txt").write_text("skinlesion predict wrote path,predicted")
+    Path("other.csv").write_text("id,path,predicted," + ",".join(CODES) + "\n")
+    os.mkfifo("pipe")
+    Path("mine").mkdir()
+    Image.new("RGB", (448, 448)).save("mine/one.png")  # of the name that predict would give
+    before = tree(here)
+    assert main(["predict", "a", *words]) == 1
+    said = capsys.readouterr().err
+    assert words[1] in said
+    assert named in said
+    assert tree(here) == before
+
+
+def test_what_predict_wrote_itself_is_replaced(here, tree):
+    words = ["--csv", "out/out.csv", "--gradcam", "out"]
+    assert main(["predict", "b", *words]) == 0
+    first = tree(Path("out"))
+    (here / "out" / ".DS_Store").touch()
+    assert main(["predict", "a/two.jpg", *words]) == 0
+    second = tree(Path("out"))
+    assert sorted(first) == ["one.png", "out.csv"]
+    assert sorted(second) == [".DS_Store", "one.png", "out.csv", "two.png"]
+    assert second["out.csv"] != first["out.csv"]
+
+
 def test_a_csv_that_fails_half_way_leaves_the_earlier_one(here, capsys, monkeypatch):
-    Path("out.csv").write_text("the earlier one")
+    assert main(["predict", "b", "--csv", "out.csv"]) == 0
+    earlier = Path("out.csv").read_text()
 
     def run_out_of_disk(_, path: Path, **__: object) -> None:
         Path(path).write_text("path,predi")
@@ -149,7 +205,7 @@ def test_a_csv_that_fails_half_way_leaves_the_earlier_one(here, capsys, monkeypa
     monkeypatch.setattr(pd.DataFrame, "to_csv", run_out_of_disk)
     assert main(["predict", "a", "--csv", "out.csv"]) == 1
     assert "No space left on device: 'out.csv'. The disk is full: free some space" in capsys.readouterr().err
-    assert Path("out.csv").read_text() == "the earlier one"
+    assert Path("out.csv").read_text() == earlier
     assert not list(here.glob(".partial*"))
 
 
