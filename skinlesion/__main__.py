@@ -1,7 +1,6 @@
 """python -m skinlesion: what is done around the pipeline; each command is a module of skinlesion/commands."""
 
 import argparse
-import os
 import sys
 import traceback
 from importlib import import_module
@@ -10,14 +9,13 @@ from skinlesion import verbose
 from skinlesion.errors import UserError, in_words
 
 # A command's module (pr_report for pr-report) says in its docstring what the command does; add(parser) gives it its
-# arguments, and `function`.
+# arguments, and `function`. All are imported for --help, so that a module imports what is slow where it uses it.
 COMMANDS = ("demo", "doctor", "export", "pr-report", "predict", "preset", "study")
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m skinlesion", description=__doc__)
-    more = "also show where a message came from, and what the backend has to say"
-    top.add_argument("-v", "--verbose", action="store_true", help=more)
+    verbose.add(top)
     commands = top.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:
         module = import_module(f"skinlesion.commands.{name.replace('-', '_')}")
@@ -28,8 +26,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run one command; the exit code is 1 where it could not be done, with the reason on stderr."""
     arguments = parser().parse_args(words)
-    if arguments.verbose:
-        os.environ[verbose.VARIABLE] = "1"  # before a command starts the backend
+    verbose.note(arguments)
     try:
         return arguments.function(arguments) or 0
     except (UserError, OSError) as error:

@@ -1,10 +1,13 @@
-"""What every stage's entry point needs: clear errors, an exit code, and the time it took."""
+"""What every stage's entry point needs: help, clear errors, an exit code, and the time it took."""
 
+import argparse
 import json
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 
 from skinlesion import paths, verbose
 from skinlesion.errors import UserError, in_words
@@ -14,8 +17,10 @@ from skinlesion.files import write_json
 def run(main: Callable[[], object], name: str) -> None:
     """Run a stage's `main`: a UserError becomes its message and exit code 1; wall time goes to metrics/timing.json.
 
-    -v also shows where a message came from, and what the backend has to say.
+    -h prints help, and an unknown word is refused with exit code 2, before `main` is called: what is slow to import, as
+    Keras is, a stage imports there.
     """
+    verbose.note(Parser(sys.modules[main.__module__], name).parse_args())
     start = time.perf_counter()
     try:
         main()
@@ -26,6 +31,23 @@ def run(main: Callable[[], object], name: str) -> None:
         sys.exit(f"{name}: {in_words(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
+
+
+class Parser(argparse.ArgumentParser):
+    """The command line of a stage: of its docstring, and of what dvc.yaml says that it uses."""
+
+    def __init__(self, script: ModuleType, name: str) -> None:
+        super().__init__(prog=f"python -m stages.{name}", description=script.__doc__)
+        self.script, self.name = script, name
+        verbose.add(self)
+
+    def format_help(self) -> str:
+        import yaml
+
+        pipeline = Path(self.script.__file__).parents[1] / "dvc.yaml"
+        used = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][self.name]["params"]
+        self.epilog = f"It uses of params.yaml: {', '.join(used)}."
+        return super().format_help()
 
 
 def record_time(name: str, seconds: float) -> None:

@@ -6,13 +6,14 @@ from skinlesion import params, paths
 from skinlesion.data import dataset, tables
 from skinlesion.evaluation import predictions, results
 from skinlesion.files import replace_folder, write_json
-from skinlesion.model import bundle
-from skinlesion.predict import probabilities
 from skinlesion.stage import run
 
 
 def main() -> dict:
     settings = params.load()
+    from skinlesion.model import bundle  # first: it starts Keras quietly
+    from skinlesion.predict import probabilities
+
     how = settings.evaluate
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     trained = bundle.load(paths.MODEL)

@@ -7,12 +7,13 @@ from skinlesion.classes import CODES
 from skinlesion.data import images, origin, sheet, tables
 from skinlesion.evaluation import choices, pictures, predictions
 from skinlesion.files import replace_folder
-from skinlesion.model import bundle, gradcam
 from skinlesion.stage import run
 
 
 def main() -> pd.DataFrame:
     settings = params.load()
+    from skinlesion.model import bundle, gradcam  # bundle first: it starts Keras quietly
+
     rows = choices.judged(predictions.of(tables.read(paths.PREDICTIONS), "test"))
     samples, mistakes, explained = choices.samples(rows), choices.mistakes(rows), choices.explained(rows)
     model = bundle.load(paths.MODEL).model

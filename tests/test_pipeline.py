@@ -95,6 +95,12 @@ def test_no_data_stage_hangs_on_the_model(stage):
     assert not [dep for dep in STAGES[stage]["deps"] if re.match("skinlesion/(model|training|evaluation)|models", dep)]
 
 
+@pytest.mark.parametrize("stage", [*DATA_STAGES, "report"])
+def test_no_stage_that_has_no_use_for_keras_imports_it_anywhere(stage):
+    for file in import_closure(ROOT / "stages" / f"{stage}.py", set()):
+        assert not [name for name in imported(file) if name.split(".")[0] in ("keras", "keras_hub", "tensorflow")], file
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_is_described_and_runs_the_file_of_its_name(stage):
     assert STAGES[stage]["desc"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skinlesion import paths, stage
+from skinlesion import paths, stage, verbose
 from skinlesion.errors import UserError, listing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,7 +24,10 @@ def interrupt() -> None:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, with no words behind the stage."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stages/merge.py"])
+    monkeypatch.setenv(verbose.VARIABLE, "")
 
 
 def test_a_user_error_becomes_its_message() -> None:
@@ -34,8 +37,9 @@ def test_a_user_error_becomes_its_message() -> None:
     assert not paths.TIMING.exists()
 
 
-def test_asked_for_more_it_also_says_where_the_message_came_from(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(sys, "argv", ["stages/merge.py", "-v"])
+@pytest.mark.parametrize("word", ["-v", "--verbose"])
+def test_asked_for_more_it_also_says_where_the_message_came_from(word, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["stages/merge.py", word])
     with pytest.raises(SystemExit):
         stage.run(refuse, "merge")
     assert "in refuse" in capsys.readouterr().err

@@ -2,10 +2,10 @@
 
 import argparse
 
-from skinlesion import presets
-
 
 def show_all(_: argparse.Namespace) -> None:
+    from skinlesion import presets
+
     for name in presets.names():
         preset = presets.load(name)
         numbers = ", ".join(f"{measure} {value:.4g}" for measure, value in preset.published.items())
@@ -13,10 +13,14 @@ def show_all(_: argparse.Namespace) -> None:
 
 
 def show(arguments: argparse.Namespace) -> None:
+    from skinlesion import presets
+
     print(presets.text(arguments.name), end="")
 
 
 def apply(arguments: argparse.Namespace) -> None:
+    from skinlesion import presets
+
     changed = presets.apply(arguments.name)
     print("\n".join(changed) if changed else f"params.yaml is as preset {arguments.name} says already")
 

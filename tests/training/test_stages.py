@@ -27,7 +27,7 @@ import stages.train
 from skinlesion import params, paths, processor
 from skinlesion.classes import CODES
 from skinlesion.errors import UserError
-from skinlesion.model import bundle
+from skinlesion.model import build, bundle
 from skinlesion.predict import probabilities
 
 ROOT = Path(__file__).parents[2]
@@ -282,8 +282,8 @@ def test_mixed_precision_and_frozen_layers_end_in_a_float32_model_that_predicts_
     }
     folder = write_set(tmp_path, ["train", "validation"], changes)
     built: list[keras.Model] = []
-    build = stages.train.build
-    monkeypatch.setattr(stages.train, "build", lambda *args, **more: built.append(build(*args, **more)) or built[-1])
+    make = build.build
+    monkeypatch.setattr(build, "build", lambda *args, **more: built.append(make(*args, **more)) or built[-1])
     try:
         metrics = in_folder(folder, stages.train.main)
     finally:
