@@ -68,7 +68,7 @@ def starts_as(path: Path, *kinds: re.Pattern[bytes]) -> bool:
 
 def refuse_inputs(path: Path, inputs: Sequence[Path]) -> None:
     if inputs:
-        raise UserError(f"{path} would replace an input, {inputs[0]}. Name another place")
+        raise UserError(f"Writing {path} would overwrite the input {inputs[0]}. Name another place")
 
 
 def foreign(path: Path) -> UserError:

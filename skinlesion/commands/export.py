@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
 def add(parser: argparse.ArgumentParser) -> None:
     kind = "a folder that TensorFlow serves, or a file that ONNX Runtime runs"
     parser.add_argument("--format", choices=NAMES, required=True, help=kind)
-    out = "where to: a new place, or that of an earlier export (default: beside the model, savedmodel/ or model.onnx)"
+    out = "where to, a new place or that of an earlier export (default: beside the model, savedmodel/ or model.onnx)"
     parser.add_argument("--out", type=Path, metavar="PATH", help=out)
     model = "the model file (default: %(default)s)"
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=model)

@@ -10,10 +10,13 @@ from skinlesion.errors import UserError
 
 IMAGES = "picture files, and folders of them"
 MODEL = "the trained model (default: %(default)s)"
-CSV = "also write path, predicted and the seven probabilities of every image to this file; it is new or predict's own"
+CSV = (
+    "also write path, predicted and the seven probabilities of every image to this file, which must be new or a CSV "
+    "that predict wrote"
+)
 GRADCAM = (
-    "also write a picture of each image to this folder: what spoke for the predicted diagnosis is coloured; it is new "
-    "or holds predict's own files alone"
+    "also write a picture of each image, with what spoke for the predicted diagnosis coloured, to this folder, which "
+    "must be new or hold only files that predict wrote"
 )
 TOP = "diagnoses shown for each image, 1 to 7 (default: %(default)s)"
 TTA = "8: average over the eight turned and mirrored views of each image; 8 times slower (default: %(default)s)"
