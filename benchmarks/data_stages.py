@@ -1,7 +1,6 @@
 """The stages merge and balance: ours; a loop with Pillow, as people write it; and nothing but decoding, on all cores.
 
-Decoding alone is of the whole picture: by Pillow, and by simplejpeg, the quickest here. Ours decodes by simplejpeg, and
-at half size where that suffices.
+Decoding alone is by Pillow, and by simplejpeg, the quickest here. Ours decodes by simplejpeg.
 
 At 200x150 px, one image in ten of HAM10000 is merged and balanced to 200 per class, 1,400 images at 128 px: the
 proportions of 10,015 images and 14,000. At 600x450 px, the images given are repeated to 1,000, and merged. The plain

@@ -16,7 +16,7 @@ from skinlesion.predict import probabilities
 
 RESEARCH_ONLY = "Research only, not a diagnosis: whoever is worried about a spot on the skin sees a physician."
 AT_ONCE = 64  # images predicted in one go, and images decoded ahead meanwhile
-DECODERS = min(os.cpu_count() or 1, 8)  # threads; a photograph of 12 megapixels takes each about 100 MB
+DECODERS = min(os.cpu_count() or 1, 8)  # threads; a photograph of 12 megapixels takes each up to 120 MB
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,8 @@ cv2.setNumThreads(1)  # the images are spread over the cores, not the parts of o
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # none that Pillow would start another program for
 START_OF_SCAN, MOST_SCANS = b"\xff\xda", 100  # a genuine progressive JPEG has about ten
 MOST_MEGAPIXELS = 50  # decoded they take 150 MB; HAM10000's have 0.27, the largest photographs of phones about 50
-MOST_AS_FLOATS = 2**22  # values, of 16 MiB then
-UPRIGHT, LYING = 1, (5, 6, 7, 8)  # EXIF orientations; of the latter, width and height change places
-SPARE = 1.5  # times the pixels that a square needs, along each side, are decoded at least: what is averaged stays sharp
+UPRIGHT = 1  # an EXIF orientation
+XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it, in which it would also look for an orientation
 PNG = [
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
@@ -35,32 +34,13 @@ class BadImage(UserError):
 def read(source: Path | BytesIO) -> np.ndarray:
     """Decode a picture file, whatever its suffix, to RGB uint8 (H, W, 3), turned upright as its EXIF orientation says.
 
-    Transparency is dropped: the colours are those stored, over no background. Of 16 bits the upper 8 count. Of an
-    animation the first picture is read.
+    Always the whole picture at its full size. Transparency is dropped: the colours are those stored, over no
+    background. Colour profiles are ignored. Of 16 bits the upper 8 count. Of an animation the first picture is read.
 
     Raises:
         BadImage: the file is empty, no picture of FORMATS, truncated or larger than MOST_MEGAPIXELS, or its values
             have no known range (32-bit grey); before memory for the pixels is taken, where that is possible.
     """
-    return decode(source)[0]
-
-
-def square(source: Path | BytesIO, size: int, how: str) -> tuple[np.ndarray, tuple[int, int]]:
-    """Decode a picture file as `read` does and `fit` it; also tell the width and height that it has upright.
-
-    A JPEG of at least 2 x SPARE times `size` is decoded at a half, a quarter or an eighth of its size, which saves time
-    and memory, most for large photographs. HAM10000's squares come out as from the whole, but for a third of a level on
-    average.
-
-    Raises:
-        BadImage: see `read`.
-    """
-    image, shape = decode(source, round(SPARE * size))
-    return fit(image, size, how), shape
-
-
-def decode(source: Path | BytesIO, least: int | None = None) -> tuple[np.ndarray, tuple[int, int]]:
-    """The picture, both sides at least `least` px where the file's are and the whole where none is given; its size."""
     try:
         with Image.open(source, formats=FORMATS) as picture:
             width, height = picture.size
@@ -68,11 +48,9 @@ def decode(source: Path | BytesIO, least: int | None = None) -> tuple[np.ndarray
                 raise ValueError(f"{width} x {height} pixels, more than {MOST_MEGAPIXELS} million")
             if picture.info.get("progressive"):
                 check_scans(source)
-            if orientation(picture) in LYING:
-                width, height = height, width
-            if least is not None:
-                picture.draft(None, (least, least))
-            return pixels(picture), (width, height)
+            for name in XMP:
+                picture.info.pop(name, None)
+            return pixels(picture)
     except UnidentifiedImageError:
         raise BadImage(f"{source} (not a picture)") from None
     except Image.DecompressionBombError:  # beyond twice Pillow's own limit
@@ -81,19 +59,30 @@ def decode(source: Path | BytesIO, least: int | None = None) -> tuple[np.ndarray
         raise BadImage(f"{source} ({error})") from None
 
 
+def square(source: Path | BytesIO, size: int, how: str) -> tuple[np.ndarray, tuple[int, int]]:
+    """`read` a picture file and `fit` it; also give the width and height of the upright picture.
+
+    Raises:
+        BadImage: see `read`.
+    """
+    image = read(source)
+    height, width = image.shape[:2]
+    return fit(image, size, how), (width, height)
+
+
 def orientation(picture: Image.Image) -> int:
     return picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
 
 
 def pixels(picture: Image.Image) -> np.ndarray:
-    """An opened picture's pixels (H, W, 3), at the size it has now, turned upright.
+    """An opened picture's pixels (H, W, 3), turned upright.
 
     An ordinary JPEG is decoded by simplejpeg: the same library decodes for Pillow, which copies twice more.
     """
     if picture.format == "JPEG" and picture.mode == "RGB" and orientation(picture) == UPRIGHT:
         picture.fp.seek(0)
         with suppress(ValueError):  # where anything is amiss, Pillow tells what can be read from what cannot
-            return simplejpeg.decode_jpeg(picture.fp.read(), min_height=picture.height, min_width=picture.width)
+            return simplejpeg.decode_jpeg(picture.fp.read())
     ImageOps.exif_transpose(picture, in_place=True)
     return np.asarray(picture if picture.mode == "RGB" else to_rgb(picture))
 
@@ -116,18 +105,18 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def fit(image: np.ndarray, size: int, how: str) -> np.ndarray:
-    """Bring (H, W, 3) to (size, size, 3): `stretch` squeezes the whole, `crop` takes the centre square."""
+    """Bring (H, W, 3) to (size, size, 3): `stretch` squeezes the whole, `crop` takes the centre square.
+
+    skinlesion/export.py writes these steps down for other programs: change both together. OpenCV's INTER_CUBIC is not
+    used to enlarge: on x86 Intel's IPP computes it, and it rounds differently on each kind of processor.
+    """
     if how == "crop":
         height, width = image.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         image = image[top : top + side, left : left + side]
-    if min(image.shape[:2]) < size:
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
-    if image.size > MOST_AS_FLOATS:
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-    # The same bytes a quarter sooner: OpenCV averages several floats at a time, and bytes one by one.
-    return cv2.convertScaleAbs(cv2.resize(image.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA))
+    enlarge = min(image.shape[:2]) < size
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR_EXACT if enlarge else cv2.INTER_AREA)
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
