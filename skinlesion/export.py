@@ -2,11 +2,13 @@
 
 Both take float32 RGB 0-255 (N, S, S, 3), named `image`, and give what people are shown: calibrated probabilities (N, 7)
 at natural class frequencies, named `probabilities`, in the order of CODES. What a program needs to know beside that
-(classes, side, how to resize) travels along as JSON: in the SavedModel's assets.extra/skinlesion.json, and as
-ONNX metadata of the name skinlesion.
+(classes, and the steps from a picture file to the input) travels along as JSON: in the SavedModel's
+assets.extra/skinlesion.json, and as ONNX metadata of the name skinlesion. A script that follows these steps lies beside
+the model: classify_images.py, a copy of this package's.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from skinlesion.files import replace_file, replace_folder
 from skinlesion.model.bundle import Bundle
 from skinlesion.outputs import SIDECAR, SOFTWARE
 
+SCRIPT = Path(__file__).with_name("classify_images.py")
 OPSET = 17  # of ONNX: read by ONNX Runtime since 1.12 (2022)
 
 
@@ -39,15 +42,48 @@ def calibrated(bundle: Bundle) -> keras.Model:
 
 def about(bundle: Bundle) -> dict[str, Any]:
     """What a program needs to know to feed the model and to read its answers."""
+    side = bundle.model.input_shape[1]
     return {
         "classes": list(CODES),
         "names": [diagnosis.name for diagnosis in DIAGNOSES],
-        "input": "RGB, 0 to 255, float32",
-        "side": bundle.model.input_shape[1],
-        "fit": bundle.fit,
-        "resize": "crop: the centre square, stretch: the whole; then OpenCV, INTER_AREA to shrink, INTER_CUBIC to grow",
+        "steps": steps(bundle.fit, side),
+        "input": f"float32 (N, {side}, {side}, 3), RGB, 0 to 255: what the steps give, not scaled",
         "output": "calibrated already, and at natural class frequencies: apply nothing to it",
     }
+
+
+def steps(fit: str, side: int) -> list[dict[str, Any]]:
+    """All steps from a picture file to a square, in their order, as skinlesion/data/images.py takes them.
+
+    What differs between models has keys of its own; `means` is for those who follow the steps in another language.
+    """
+    whole = "the whole picture at its full size to RGB of 8 bits, upright as its EXIF orientation says"
+    centre = "the centre square: s = min(height, width), s rows from (height - s) // 2, s columns from (width - s) // 2"
+    resized = "by OpenCV's resize of 8-bit values to side x side: enlarge if height or width is below side, else shrink"
+    return [
+        {"step": "decode", "means": f"{whole}; transparency and colour profiles are ignored"},
+        *([{"step": "crop", "means": centre}] if fit == "crop" else []),  # to stretch is to resize the whole
+        {"step": "resize", "side": side, "shrink": "INTER_AREA", "enlarge": "INTER_LINEAR_EXACT", "means": resized},
+    ]
+
+
+def write(bundle: Bundle, kind: str, path: Path) -> Path:
+    """Write the model to `path` in a format of FORMATS, and the script that shows its use beside it.
+
+    Returns:
+        the script's path.
+
+    Raises:
+        UserError: see `to_savedmodel` and `to_onnx`; or another file is where the script would be.
+    """
+    script = path.parent / SCRIPT.name
+    title = SCRIPT.read_bytes().splitlines()[0]
+    if path == script or (script.exists() and not (script.is_file() and script.read_bytes().startswith(title))):
+        raise UserError(f"{script} has the name of a file that export writes. Choose another folder for --out")
+    FORMATS[kind](bundle, path)
+    with replace_file(script) as partial:
+        shutil.copyfile(SCRIPT, partial)
+    return script
 
 
 def to_savedmodel(bundle: Bundle, path: Path) -> None:

@@ -1,21 +1,33 @@
 """What is exported says what the model and its calibration say, without this library."""
 
+import ast
 import json
+import os
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+from demo import uploads
+from demo.answers import Classifier
 from skinlesion import export
 from skinlesion.__main__ import main
 from skinlesion.calibration import Calibration
 from skinlesion.classes import CODES
 from skinlesion.commands.export import NAMES
+from skinlesion.data import archive, tables
+from skinlesion.data import images as pictures
 from skinlesion.errors import UserError
 from skinlesion.inference import natural
 from skinlesion.model import bundle
 from skinlesion.model.build import build
+from tests.data.test_images import photograph
 
 TRAINED = np.array([0.3, 0.2, 0.2, 0.1, 0.1, 0.1, 0.0])  # no training image of vasc: it keeps what the model says
 NATURAL = np.array([0.02, 0.05, 0.1, 0.0, 0.1, 0.72, 0.01])  # df does not occur: it gets 0
@@ -23,6 +35,7 @@ CALIBRATION = Calibration(1.7, TRAINED, NATURAL)
 BACKBONES = ["resnet18", "dinov2_small"]  # the second with GELU, which tf2onnx cannot do by itself
 TINY = {"dinov2_small": {"num_layers": 2, "hidden_dim": 48, "num_heads": 3, "intermediate_dim": 96}}
 CLOSE = 1e-4
+REAL = "HAM10000_600x450"  # an environment variable: the path of an archive with images of the original size
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +57,16 @@ def bundles(settings) -> dict[str, bundle.Bundle]:
         model.get_layer("head").set_weights([kernel, -features.mean(axis=0) @ kernel])
         made[name] = bundle.Bundle(model, CALIBRATION, "crop")
     return made
+
+
+@pytest.fixture(scope="module")
+def exported(bundles, tmp_path_factory) -> dict[str, Path]:
+    """For each model a folder with all that is exported of it."""
+    folders = {name: tmp_path_factory.mktemp(name) / "new" for name in bundles}
+    for name, folder in folders.items():
+        for kind in NAMES:
+            export.write(bundles[name], kind, folder / NAMES[kind])
+    return folders
 
 
 def images(side: int, number: int = 5) -> np.ndarray:
@@ -71,16 +94,15 @@ RUN = {"savedmodel": by_tensorflow, "onnx": by_onnxruntime}
 
 @pytest.mark.parametrize("kind", NAMES)
 @pytest.mark.parametrize("name", BACKBONES)
-def test_it_gives_what_people_are_shown(name, kind, bundles, tmp_path):
-    one, path = bundles[name], tmp_path / "new" / NAMES[kind]
-    export.FORMATS[kind](one, path)
+def test_it_gives_what_people_are_shown(name, kind, bundles, exported):
+    one, path = bundles[name], exported[name] / NAMES[kind]
     pixels = images(one.model.input_shape[1])
     expected = natural(one, pixels)
     assert expected.std(axis=0).max() > 0.01, "images must differ, or any constant passes"
     assert abs(np.asarray(one.model(pixels)) - expected).max() > 0.05, "so must calibration"
     for number in (1, len(pixels)):
         np.testing.assert_allclose(RUN[kind](path, pixels[:number]), expected[:number], atol=CLOSE, rtol=0)
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.name for file in path.parent.iterdir()} == {*NAMES.values(), export.SCRIPT.name}
 
 
 def test_grouped_convolutions_as_of_convnext_go_to_onnx(tmp_path):
@@ -108,22 +130,18 @@ def test_the_calibration_as_layers_is_the_library_s_by_hand(bundles):
     np.testing.assert_allclose(found, squared / squared.sum(), atol=1e-6)
 
 
-def test_what_a_program_needs_to_know_travels_along(bundles, tmp_path):
+def test_what_a_program_needs_to_know_travels_along(exported):
     import onnx
 
-    one = bundles["resnet18"]
-    export.to_savedmodel(one, tmp_path / "saved")
-    export.to_onnx(one, tmp_path / "model.onnx")
-    read = onnx.load(tmp_path / "model.onnx")
+    read = onnx.load(exported["resnet18"] / "model.onnx")
     onnx.checker.check_model(read)
     for text in (
-        (tmp_path / "saved" / "assets.extra" / "skinlesion.json").read_text(),
+        (exported["resnet18"] / "savedmodel" / "assets.extra" / "skinlesion.json").read_text(),
         {entry.key: entry.value for entry in read.metadata_props}["skinlesion"],
     ):
         content = json.loads(text)
         assert content["classes"] == list(CODES)
-        assert (content["side"], content["fit"]) == (32, "crop")
-        assert "INTER_AREA" in content["resize"]
+        assert content["steps"] == export.steps("crop", 32)
         assert "apply nothing" in content["output"]
 
 
@@ -146,6 +164,7 @@ def test_the_command_writes_beside_the_model_and_again(kind, small, tmp_path, ca
     assert "float32 (N, 8, 8, 3), RGB 0-255" in capsys.readouterr().out
     written = RUN[kind](tmp_path / "models" / NAMES[kind], images(8))
     np.testing.assert_allclose(written, natural(small, images(8)), atol=CLOSE)
+    assert (tmp_path / "models" / "classify_images.py").read_bytes() == export.SCRIPT.read_bytes()
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -168,6 +187,14 @@ def test_neither_the_model_nor_files_of_others_are_replaced(name, kind, small, t
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "classify_images.py"])
+def test_a_file_with_the_name_of_the_script_is_not_replaced(name, bundles, tmp_path):
+    (tmp_path / "classify_images.py").write_text("mine")
+    with pytest.raises(UserError, match=r"classify_images\.py.*another folder"):
+        export.write(bundles["resnet18"], "onnx", tmp_path / name)
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["mine"]
+
+
 def test_operations_that_onnx_lacks_are_named(bundles, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "known", lambda operation: operation != "Conv")
     with pytest.raises(UserError, match=r"Missing: Conv\. Use --format savedmodel"):
@@ -179,3 +206,126 @@ def test_another_backend_is_refused_with_the_way_out(bundles, tmp_path, monkeypa
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(UserError, match="KERAS_BACKEND=jax"):
         export.to_savedmodel(bundles["resnet18"], tmp_path / "saved")
+
+
+def turned(path: Path, orientation: int) -> Path:
+    """Store a picture anew with an EXIF orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(path) as picture:
+        picture.save(path, exif=exif)
+    return path
+
+
+def converted(path: Path, mode: str) -> Path:
+    with Image.open(path) as picture:
+        picture.convert(mode).save(path)
+    return path
+
+
+PICTURES: dict[str, Callable[[Path], Path]] = {
+    "large": lambda folder: photograph(folder / "large.jpg", 450, 600, subsampling="4:2:0"),
+    "progressive": lambda folder: photograph(folder / "progressive.jpg", 97, 83, progressive=True),
+    "twice the side": lambda folder: photograph(folder / "twice.jpg", 64, 64),
+    "small": lambda folder: photograph(folder / "small.jpg", 20, 27),
+    "flat": lambda folder: photograph(folder / "flat.jpg", 20, 300),
+    "grey": lambda folder: converted(photograph(folder / "grey.jpg", 90, 120), "L"),
+    "palette": lambda folder: converted(photograph(folder / "palette.png", 90, 120), "P"),
+    "transparent": lambda folder: converted(photograph(folder / "transparent.png", 90, 120), "RGBA"),
+    **{f"turned {n}": lambda folder, n=n: turned(photograph(folder / "x.jpg", 130, 171), n) for n in range(2, 9)},
+    "turned PNG": lambda folder: turned(photograph(folder / "turned.png", 130, 171), 6),
+}
+
+
+@pytest.fixture(scope="module")
+def script() -> dict:
+    """The names in the script that lies beside what is exported."""
+    return runpy.run_path(str(export.SCRIPT))
+
+
+@pytest.mark.parametrize("fit", bundle.FITS)
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_steps_alone_make_the_square_that_predict_sees(kind, fit, script, tmp_path):
+    path = PICTURES[kind](tmp_path)
+    made = script["prepare"](path, json.loads(json.dumps(export.steps(fit, 32))))
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made, pictures.square(path, 32, fit)[0])
+
+
+def test_the_script_takes_each_step_from_the_recipe(script, tmp_path):
+    path = PICTURES["large"](tmp_path)
+    steps = export.steps("crop", 32)
+    assert script["prepare"](path, steps[:2]).shape == (450, 450, 3)
+    assert np.abs(script["prepare"](path, [steps[0], steps[2]]) - script["prepare"](path, steps)).mean() > 1
+    with pytest.raises(ValueError, match="blur"):
+        script["prepare"](path, [*steps, {"step": "blur"}])
+
+
+@pytest.mark.parametrize("kind", ["text", "cut", "CMYK", "TIFF", "missing"])
+def test_the_script_refuses_by_name_what_it_cannot_read(kind, script, tmp_path):
+    path = tmp_path / "x.jpg"
+    content = photograph(path, 90, 120).read_bytes()
+    with Image.open(path) as picture:
+        picture.load()
+    {
+        "text": lambda: path.write_text("no picture"),
+        "cut": lambda: path.write_bytes(content[:-20]),
+        "CMYK": lambda: picture.convert("CMYK").save(path),
+        "TIFF": lambda: picture.save(path, "TIFF"),
+        "missing": path.unlink,
+    }[kind]()
+    with pytest.raises((ValueError, OSError), match=r"x\.jpg"):
+        script["prepare"](path, export.steps("crop", 32))
+
+
+def test_the_script_refuses_a_cut_jpeg_that_opencv_4_reads_in_part(script, tmp_path, monkeypatch):
+    path = photograph(tmp_path / "x.jpg", 90, 120)
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: np.zeros((90, 120, 3), np.uint8))
+    assert script["prepare"](path, export.steps("crop", 32)).shape == (32, 32, 3)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"x\.jpg is cut short"):
+        script["prepare"](path, export.steps("crop", 32))
+
+
+def test_the_script_needs_nothing_of_this_package():
+    tree = ast.parse(export.SCRIPT.read_text(encoding="utf-8"))
+    lines = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {line.module if isinstance(line, ast.ImportFrom) else line.names[0].name for line in lines}
+    assert names == {"json", "re", "sys", "pathlib", "cv2", "numpy", "onnxruntime", "tensorflow"}
+
+
+@pytest.fixture(scope="module", params=["drawn", "real"])
+def folder(request, tmp_path_factory) -> Path:
+    """A folder of pictures: drawn ones, or those of the archive that the environment variable names."""
+    made = tmp_path_factory.mktemp(request.param)
+    if request.param == "drawn":
+        for kind in ("large", "small", "grey", "turned PNG"):
+            PICTURES[kind](made)
+        return made
+    named = Path(os.environ.get(REAL, ""))
+    if not named.is_file():
+        pytest.skip(f"{REAL} names no file")
+    archive.unpack(named, made)
+    return made
+
+
+def test_predict_the_demo_and_both_exports_give_the_same(folder, bundles, exported, tmp_path, monkeypatch, capsys):
+    """Exports by the script that lies beside them."""
+    one, model, csv = bundles["resnet18"], tmp_path / "model.keras", tmp_path / "out.csv"
+    bundle.save(one.model, one.calibration, one.fit, model)
+    assert main(["predict", str(folder), "--model", str(model), "--csv", str(csv)]) == 0
+    table = tables.read(csv)
+    expected = table[list(CODES)].to_numpy()
+    assert expected.std(axis=0).max() > 0.01, "images must differ, or any constant passes"
+
+    classifier = Classifier(model)
+    answers = [classifier.answer(uploads.read(Path(path))).probabilities for path in table["path"]]
+    np.testing.assert_allclose(answers, expected, atol=1e-5, rtol=0)
+    for kind in NAMES:
+        monkeypatch.setattr(sys, "argv", ["-", str(exported["resnet18"] / NAMES[kind]), *table["path"]])
+        capsys.readouterr()
+        runpy.run_path(str(exported["resnet18"] / "classify_images.py"), run_name="__main__")
+        header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert header == ["path", *CODES]
+        assert [row[0] for row in rows] == list(table["path"])
+        np.testing.assert_allclose([[float(value) for value in row[1:]] for row in rows], expected, atol=1e-5, rtol=0)

@@ -24,9 +24,10 @@ def run(arguments: argparse.Namespace) -> None:
     from skinlesion.model import bundle
 
     loaded = bundle.load(arguments.model)
-    export.FORMATS[arguments.format](loaded, path)
+    script = export.write(loaded, arguments.format, path)
     side = loaded.model.input_shape[1]
     print(f"export: {path}: float32 (N, {side}, {side}, 3), RGB 0-255, to calibrated probabilities (N, 7)")
+    print(f"example: python {script} {path} lesion.jpg")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,85 @@
+"""Classify pictures with an exported model: python classify_images.py MODEL PICTURE ...
+
+MODEL is an ONNX file (then onnxruntime is needed) or a SavedModel folder (then tensorflow). It carries the steps from a
+picture file to its input. This file follows them with NumPy and OpenCV alone: copy it, or follow the steps in another
+language. For research only, not a diagnosis.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
+CMYK = re.compile(rb"\xff[\xc0-\xc2]\x00\x14\x08.{4}\x04", re.DOTALL)  # in a JPEG: the header of four colours
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # in a JPEG: a part of the image follows; nothing follows
+
+
+def decode(path, step):
+    content = Path(path).read_bytes()
+    if not content.startswith((JPEG, PNG)) or CMYK.search(content):
+        raise ValueError(f"{path} is not a JPEG or PNG in RGB or grey. Save it as one")
+    if content.startswith(JPEG) and content.rfind(END) < content.rfind(SCAN):
+        raise ValueError(f"{path} is cut short. Copy it again from its source")  # OpenCV 4 would fill in the rest
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)  # upright as EXIF says
+    if image is None:
+        raise ValueError(f"{path} is damaged. Copy it again from its source")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def crop(image, step):
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def resize(image, step):
+    name = step["enlarge"] if min(image.shape[:2]) < step["side"] else step["shrink"]
+    return cv2.resize(image, (step["side"], step["side"]), interpolation=getattr(cv2, name))
+
+
+STEPS = {"decode": decode, "crop": crop, "resize": resize}
+
+
+def load(model):
+    """What the model carries about itself, and a function from float32 (N, S, S, 3) to probabilities (N, classes)."""
+    if Path(model).is_dir():
+        import tensorflow as tf
+
+        saved = tf.saved_model.load(str(model))
+        about = json.loads((Path(model) / "assets.extra" / "skinlesion.json").read_text(encoding="utf-8"))
+        return about, lambda batch: saved.serve(tf.constant(batch))["probabilities"].numpy()
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    about = json.loads(session.get_modelmeta().custom_metadata_map["skinlesion"])
+    return about, lambda batch: session.run(["probabilities"], {"image": batch})[0]
+
+
+def prepare(path, steps):
+    """A picture file as the model's input: float32 (S, S, 3). ValueError names a file or a step that cannot be used."""
+    image = path
+    for step in steps:
+        if step["step"] not in STEPS:
+            raise ValueError(f"unknown step {step['step']}. Use the classify_images.py that lies beside the model")
+        image = STEPS[step["step"]](image, step)
+    return image.astype(np.float32)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    try:
+        about, probabilities = load(sys.argv[1])
+        print("path", *about["classes"], sep="\t")
+        for path in sys.argv[2:]:
+            values = probabilities(prepare(path, about["steps"])[None])[0]
+            print(path, *(f"{value:.6f}" for value in values), sep="\t")
+    except KeyError as error:
+        sys.exit(f"{sys.argv[1]} has no {error}. Export the model again")
+    except (ValueError, OSError) as error:
+        sys.exit(str(error))
