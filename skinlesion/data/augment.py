@@ -2,10 +2,14 @@
 
 A recipe reads `rotate=+37.2 flip_horizontal shift=+0.031,-0.012 brightness=0.910`. What it says is what is applied:
 values are drawn, written and read back, so that the manifest alone remakes every copy.
+
+Every CPU makes the same bytes. Results of `a @ b`, np.cos and cv2.warpAffine differ between CPUs in the last bit. So
+floats are added, multiplied and rounded element by element here, and pixels are interpolated in integers.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import cos, radians, sin
 
 import cv2
 import numpy as np
@@ -32,7 +36,10 @@ def about_one(random: np.random.Generator, limit: float) -> tuple[float, ...]:
 
 
 def rotate(degrees: float) -> np.ndarray:
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    cosine, sine = (
+        round(cos(radians(degrees)), 9),
+        round(sin(radians(degrees)), 9),
+    )  # the last digits differ between CPUs
     return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
 
 
@@ -87,7 +94,6 @@ def draw(ranges: Operations, random: np.random.Generator) -> str:
 
 def apply(recipe: str, image: np.ndarray) -> np.ndarray:
     """Make the copy of a square RGB uint8 (S, S, 3) that `recipe` describes; borders are reflected, never black."""
-    side = image.shape[0]
     matrix = np.eye(3)
     tones = []
     for word in recipe.split():
@@ -95,14 +101,30 @@ def apply(recipe: str, image: np.ndarray) -> np.ndarray:
         values = [float(value) for value in written.split(",")] if written else []
         operation = OPERATIONS[name]
         if operation.geometry:
-            matrix = operation.geometry(*values) @ matrix
+            matrix = product(operation.geometry(*values), matrix)
         else:
             tones.append((operation.tone, values))
-    centre = shift((side - 1) / 2, (side - 1) / 2)
-    pixels = centre @ scale(side, side)
-    matrix = pixels @ matrix @ np.linalg.inv(pixels)
-    copy = cv2.warpAffine(image, matrix[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    copy = warp(image, matrix)
     levels, mean = np.arange(256.0), copy.mean()
     for tone, values in tones:
         levels = tone(levels, mean, *values)
     return cv2.LUT(copy, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`a @ b` of 3x3 matrices, rounded alike on every CPU."""
+    return (a[:, :, None] * b).sum(axis=1)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Move the pixels of a square image as `matrix` says, in the units of Operation.geometry; exact to 1/32 px."""
+    side = image.shape[0]
+    centre = (side - 1) / 2
+    (a, b, x), (c, d, y), _ = matrix
+    determinant = a * d - b * c
+    across = (np.arange(side) - centre - side * x) / determinant
+    along = (np.arange(side)[:, None] - centre - side * y) / determinant
+    columns = (d * across + (centre - b * along)).astype(np.float32)
+    rows = (a * along + (centre - c * across)).astype(np.float32)
+    maps = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
+    return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
