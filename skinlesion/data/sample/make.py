@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from skinlesion.data.parallel import over_cores
 from skinlesion.data.sample.drawing import Appearance, draw_image
 from skinlesion.paths import RAW_METADATA
 
@@ -106,9 +106,12 @@ def make_sample(target: Path, seed: int) -> None:
     metadata = pd.DataFrame(metadata_row(view, seed) for view in views)
     metadata.to_csv(target / RAW_METADATA.name, index=False)
     half = (len(views) + 1) // 2
-    for place, view in enumerate(tqdm(views, desc="drawing the sample", unit="image", disable=None)):
-        path = target / PARTS[place // half] / f"{view.image_id}.jpg"
-        path.write_bytes(draw_jpeg(view, seed))
+
+    def write(number: int) -> None:
+        path = target / PARTS[number // half] / f"{views[number].image_id}.jpg"
+        path.write_bytes(draw_jpeg(views[number], seed))
+
+    over_cores(write, range(len(views)), "drawing the sample")
 
 
 def sample_views() -> list[View]:

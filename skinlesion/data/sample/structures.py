@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from skinlesion.data.sample.canvas import (
-    CANVAS,
     REACH,
     UNIT,
     Canvas,
     Generator,
+    blank,
     blur,
     clouds,
+    cosine,
+    direction,
     disk,
+    line,
     mottle,
+    planes,
     scatter,
     step,
 )
@@ -22,11 +25,11 @@ from skinlesion.data.sample.canvas import (
 
 def network(canvas: Canvas, strength: float, rng: Generator) -> None:
     """A regular pigment network (nv): a honeycomb of dark lines that fades towards the edge."""
-    waves, turn = 2 * np.pi / rng.uniform(0.15, 0.2), rng.uniform(0, np.pi)
+    spacing, turn = rng.uniform(0.15, 0.2), rng.uniform(0, 0.5)
     x = canvas.x + 0.045 * clouds(0.34, rng)
     y = canvas.y + 0.045 * clouds(0.34, rng)
-    turns = turn + np.arange(3) * np.pi / 3
-    comb = sum(np.cos(waves * (x * np.cos(t) + y * np.sin(t))) for t in turns)
+    sides = [direction(turn + third / 6) / spacing for third in range(3)]
+    comb = sum(cosine(x * float(right) + y * float(down)) for right, down in sides)
     inside = step(1.0 - canvas.depth, 0.5) * (0.8 + 0.35 * clouds(0.45, rng))
     holes = step(comb, 3.0)
     canvas.paint(canvas.colour * 0.54, strength * inside * (1 - holes))
@@ -35,21 +38,19 @@ def network(canvas: Canvas, strength: float, rng: Generator) -> None:
 
 def blotches(canvas: Canvas, strength: float, rng: Generator) -> None:
     """Colours in disorder (mel): eccentric blotches, dark brown, red, blue-grey and black."""
-    side = rng.uniform(0, 2 * np.pi)
+    side = rng.random()
     colours = ((88, 54, 40), (164, 84, 78), (118, 124, 144), (40, 30, 32))
     for number, colour in enumerate(colours):
-        angle = side + number * 1.7 + rng.normal(0, 0.4)
         away, size = rng.uniform(0.35, 0.6), rng.uniform(0.34, 0.52)
-        distance = np.hypot(canvas.x - away * np.cos(angle), canvas.y - away * np.sin(angle))
+        distance = canvas.distance(*away * direction(side + 0.27 * number + rng.normal(0, 0.064)))
         distance += 0.12 * clouds(0.3, rng) + 0.06 * clouds(0.08, rng)
-        shade = mottle(canvas.depth, rng)[..., None]
-        canvas.paint(colour * shade, 0.9 * strength * step(size - distance, 0.34))
+        canvas.paint(planes(colour) * mottle(canvas.depth, rng), 0.9 * strength * step(size - distance, 0.34))
 
 
 def dots(canvas: Canvas, strength: float, rng: Generator) -> None:
     """Milia-like cysts and comedo-like openings (bkl): many bright and dark dots."""
     for colour, count in (((246, 232, 196), 17), ((58, 36, 26), 11)):
-        mask = np.zeros((CANVAS, CANVAS), np.float32)
+        mask = blank()
         for x, y in scatter(int(count * rng.uniform(0.75, 1.25)), 0.85, rng):
             disk(mask, x, y, rng.uniform(0.035, 0.09), rng)
         canvas.paint(colour, 0.9 * strength * blur(mask, 0.02))
@@ -64,31 +65,29 @@ def wax(canvas: Canvas, strength: float, rng: Generator) -> None:
 
 def vessels(canvas: Canvas, strength: float, rng: Generator) -> None:
     """Arborising vessels (bcc): sharp red trees that branch from the border inwards."""
-    mask = np.zeros((CANVAS, CANVAS), np.float32)
-    start = rng.uniform(0, 2 * np.pi)
+    mask = blank()
+    start = rng.random()
     for number in range(3):
-        angle = start + number * 2 * np.pi / 3 + rng.normal(0, 0.3)
-        root = np.array((np.cos(angle), np.sin(angle))) * 0.95
-        branch(mask, root, angle + np.pi + rng.normal(0, 0.4), 0.06, rng)
+        turns = start + number / 3 + rng.normal(0, 0.05)
+        branch(mask, 0.95 * direction(turns), turns + 0.5 + rng.normal(0, 0.06), 0.06, rng)
     canvas.paint((156, 30, 40), 0.9 * strength * blur(mask, 0.012))
 
 
-def branch(mask: np.ndarray, place: np.ndarray, angle: float, width: float, rng: Generator) -> None:
+def branch(mask: np.ndarray, place: np.ndarray, turns: float, width: float, rng: Generator) -> None:
     """Draw one wavy vessel from `place`, and its two branches while wide enough to be seen."""
+    points = [place]
     for _ in range(4):
-        angle += rng.normal(0, 0.3)
-        onward = place + 0.11 * np.array((np.cos(angle), np.sin(angle)))
-        ends = [tuple(int(v) for v in np.round((p + REACH) * UNIT)) for p in (place, onward)]
-        cv2.line(mask, *ends, 1.0, max(1, round(width * UNIT)), cv2.LINE_AA)
-        place = onward
+        turns += rng.normal(0, 0.05)
+        points.append(points[-1] + 0.11 * direction(turns))
+    line(mask, (np.array(points) + REACH) * UNIT, 255, max(1, round(width * UNIT)))
     if width > 0.022:
-        for turn in (-0.6, 0.6):
-            branch(mask, place, angle + turn + rng.normal(0, 0.2), width * 0.68, rng)
+        for turn in (-0.1, 0.1):
+            branch(mask, points[-1], turns + turn + rng.normal(0, 0.03), width * 0.68, rng)
 
 
 def ovoids(canvas: Canvas, strength: float, rng: Generator) -> None:
     """Blue-grey ovoid nests (bcc)."""
-    mask = np.zeros((CANVAS, CANVAS), np.float32)
+    mask = blank()
     for x, y in scatter(int(rng.integers(4, 7)), 0.75, rng):
         disk(mask, x, y, rng.uniform(0.12, 0.19), rng)
     canvas.paint((88, 94, 124), 0.9 * strength * blur(mask, 0.03))
@@ -105,7 +104,7 @@ def scales(canvas: Canvas, strength: float, rng: Generator) -> None:
 def scar(canvas: Canvas, strength: float, rng: Generator) -> None:
     """A white scar-like centre within a brown ring (df)."""
     x, y = rng.uniform(-0.12, 0.12, 2)
-    distance = np.hypot(canvas.x - x, canvas.y - y) + 0.06 * clouds(0.24, rng)
+    distance = canvas.distance(x, y) + 0.06 * clouds(0.24, rng)
     canvas.paint(canvas.colour * 0.8, strength * step(0.2 - np.abs(canvas.depth - 0.75), 0.4))
     canvas.paint((236, 214, 206), 0.9 * strength * step(rng.uniform(0.4, 0.55) - distance, 0.4))
 
@@ -114,7 +113,7 @@ def lacunae(canvas: Canvas, strength: float, rng: Generator) -> None:
     """Red-purple lacunae (vasc): well-bounded round lakes of blood, crowded together."""
     purple = rng.uniform(0, 1)
     for x, y in scatter(int(rng.integers(9, 14)), 0.78, rng):
-        mask = np.zeros((CANVAS, CANVAS), np.float32)
+        mask = blank()
         disk(mask, x, y, rng.uniform(0.16, 0.3), rng)
         red = np.array((168, 24, 40)) + purple * np.array((-62, 8, 44))
         lake = blur(mask, 0.05)
