@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import cv2
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -91,8 +90,7 @@ def strip(row: Row, left: int, width: int) -> Image.Image:
 def framed(picture: Picture, width: int) -> Image.Image:
     """The picture at so many px, in its frame."""
     height = round(width * picture.image.shape[0] / picture.image.shape[1])
-    how = cv2.INTER_AREA if picture.image.shape[1] >= width else cv2.INTER_CUBIC
-    image = Image.fromarray(cv2.resize(picture.image, (width, height), interpolation=how))
+    image = Image.fromarray(picture.image).resize((width, height))  # in integers; cv2.resize differs between CPUs
     if picture.frame:
         ImageDraw.Draw(image).rectangle((0, 0, width - 1, height - 1), outline=picture.frame, width=FRAME)
     return image
