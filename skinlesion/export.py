@@ -74,12 +74,9 @@ def write(bundle: Bundle, kind: str, path: Path) -> Path:
         the script's path.
 
     Raises:
-        UserError: see `to_savedmodel` and `to_onnx`; or another file is where the script would be.
+        UserError: see `to_savedmodel` and `to_onnx`.
     """
     script = path.parent / SCRIPT.name
-    title = SCRIPT.read_bytes().splitlines()[0]
-    if path == script or (script.exists() and not (script.is_file() and script.read_bytes().startswith(title))):
-        raise UserError(f"{script} has the name of a file that export writes. Choose another folder for --out")
     FORMATS[kind](bundle, path)
     with replace_file(script) as partial:
         shutil.copyfile(SCRIPT, partial)

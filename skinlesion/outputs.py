@@ -16,6 +16,7 @@ SOFTWARE = "skinlesion"  # is named by the pictures as their software, and by ON
 CSV = re.compile(",".join(COLUMNS).encode() + b"\n")
 PICTURE = re.compile(rb"\x89PNG.{33}tEXtSoftware\0skinlesion", re.DOTALL)
 ONNX = re.compile(rb"\x08.\x12.skinlesion", re.DOTALL)
+SCRIPT = re.compile(b'"""Classify pictures with an exported model')
 SAVEDMODEL = {"assets", "assets.extra", "fingerprint.pb", "saved_model.pb", "variables"}
 SIDECAR = Path("assets.extra/skinlesion.json")  # of a SavedModel
 

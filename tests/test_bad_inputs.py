@@ -668,7 +668,7 @@ PARAMS: dict[str, Row] = {
         "multiple of 14, as 70 or 84. Received: 80",
     ),
     "two that set the learning rate": (
-        {"train.schedule": "cosine"},
+        {"train.schedule": "cosine", "train.reduce_learning_rate": {"patience": 3, "factor": 0.3}},
         "{path} cannot be used:\n  train: schedule: cosine sets the learning rate of every epoch, so it and "
         "reduce_learning_rate exclude each other: set reduce_learning_rate: null, or schedule: constant",
     ),

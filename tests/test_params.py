@@ -26,8 +26,8 @@ REFUSED = {
         "train.reduce_learning_rate.factr: unknown key. Did you mean 'factor'?",
     ),
     "unknown key in a row of a table": (
-        {"configurations.A": [{"train": "all", "epochs": 1, "learning_rat": 0.1}]},
-        "configurations.A.0.learning_rat: unknown key. Did you mean 'learning_rate'?",
+        {"configurations.quick": [{"train": "all", "epochs": 1, "learning_rat": 0.1}]},
+        "configurations.quick.0.learning_rat: unknown key. Did you mean 'learning_rate'?",
     ),
     "unknown key that is no identifier": ({"train.batch-size": 8}, "Did you mean 'batch_size'?"),
     "unknown section that is no identifier": ({"back-bones": {}}, "Did you mean 'backbones'?"),
@@ -66,15 +66,15 @@ REFUSED = {
     "text for a number": ({"train.batch_size": "many"}, "train.batch_size: ", "Received: 'many'"),
     "part of a batch": ({"train.batch_size": 8.5}, "train.batch_size: ", "Received: 8.5"),
     "no learning rate": (
-        {"configurations.A": [{"train": "all", "epochs": 1, "learning_rate": 0}]},
-        "configurations.A.0.learning_rate: ",
+        {"configurations.quick": [{"train": "all", "epochs": 1, "learning_rate": 0}]},
+        "configurations.quick.0.learning_rate: ",
     ),
     "unknown part to train": (
-        {"configurations.A": [{"train": "tail", "epochs": 1, "learning_rate": 0.1}]},
-        "configurations.A.0.train: ",
+        {"configurations.quick": [{"train": "tail", "epochs": 1, "learning_rate": 0.1}]},
+        "configurations.quick.0.train: ",
         "Received: 'tail'",
     ),
-    "configuration without phases": ({"configurations.A": []}, "configurations.A: "),
+    "configuration without phases": ({"configurations.quick": []}, "configurations.quick: "),
     "head layer with two keys": (
         {"heads.gap": [{"dropout": 0.3, "dense": 8}]},
         "heads.gap.0: a layer of a head has exactly one key",
@@ -140,7 +140,7 @@ def test_what_dvc_writes_for_a_small_number_is_a_number(tmp_path: Path, write_pa
     # `dvc exp run -S ...=5e-5` leaves `5e-05` in params.yaml, which YAML 1.1 reads as text.
     assert yaml.safe_load("5e-05") == "5e-05"
     phase = {"train": "all", "epochs": 1, "learning_rate": "5e-05"}
-    path = write_params(tmp_path / "params.yaml", {"model.configuration": "A", "configurations.A": [phase]})
+    path = write_params(tmp_path / "params.yaml", {"model.configuration": "quick", "configurations.quick": [phase]})
     assert params.load(path).phases[0].learning_rate == 5e-5
 
 
@@ -171,4 +171,4 @@ def test_operations_may_all_be_off_where_no_copies_are_made(change: Callable) ->
 
 def test_a_number_names_the_first_layer_to_train(change: Callable) -> None:
     phase = {"train": 100, "epochs": 1, "learning_rate": 0.1}
-    assert change({"model.configuration": "A", "configurations.A": [phase]}).phases[0].train == 100
+    assert change({"model.configuration": "quick", "configurations.quick": [phase]}).phases[0].train == 100

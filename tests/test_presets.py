@@ -107,7 +107,7 @@ def test_published_systems_leave_the_data_alone(folder):
 def test_apply_says_what_it_changed_and_the_second_time_nothing(folder):
     changed = presets.apply("resnet50_gap")
     assert "images.size: 80 -> 224" in changed
-    assert "balance.per_class: 120 -> null" in changed
+    assert "balance.per_class: 80 -> null" in changed
     assert not [line for line in changed if line.startswith("train.batch_size")]
     modified = (folder / "params.yaml").stat().st_mtime_ns
     assert presets.apply("resnet50_gap") == []

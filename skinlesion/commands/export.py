@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from skinlesion import paths
+from skinlesion.errors import UserError
 
+SCRIPT = "classify_images.py"  # written beside the model: how to use it
 NAMES = {"savedmodel": "savedmodel", "onnx": "model.onnx"}  # of what is written, where no path is given
 
 
@@ -18,6 +20,9 @@ def run(arguments: argparse.Namespace) -> None:
         outputs.check_file(path, [arguments.model], outputs.ONNX)
     else:
         outputs.check_savedmodel(path, [arguments.model])
+    outputs.check_file(path.with_name(SCRIPT), [arguments.model], outputs.SCRIPT)
+    if path.name == SCRIPT:
+        raise UserError(f"{path} is the name of the script that export writes beside the model. Name another file")
 
     from skinlesion import backend  # noqa: F401, I001  first: it starts Keras quietly
     from skinlesion import export

@@ -99,7 +99,7 @@ def test_params_stand_in_full_less_the_folders_of_the_machine(make_inputs: Calla
     shown = parse(text).text("pre")
     assert "someone" not in text
     assert "/data/" not in text
-    for words in ("archive: ham.zip", "weights: w.weights.h5", "per_class: 120", "flip_vertical: 0.5", "seed: 17"):
+    for words in ("archive: ham.zip", "weights: w.weights.h5", "per_class: 80", "flip_vertical: 0.5", "seed: 17"):
         assert words in shown
     assert "resnet18: constructor" in shown
     assert "resnet50" not in shown  # a row that is not in use

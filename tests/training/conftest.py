@@ -76,7 +76,8 @@ def contrary(easy_validation: tuple) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture(scope="session")
 def how(settings: Params) -> Callable[..., Train]:
     """`how(early_stopping=2)`: the section `train` with batches of 8, nothing that stops or slows, and changes."""
-    plain = {**settings.train.model_dump(), "batch_size": 8, "early_stopping": None, "reduce_learning_rate": None}
+    constant = {"schedule": "constant", "warmup_epochs": 0, "early_stopping": None, "reduce_learning_rate": None}
+    plain = {**settings.train.model_dump(), "batch_size": 8, **constant}
     return lambda **changes: Train.model_validate({**plain, **changes})
 
 

@@ -14,9 +14,7 @@ from skinlesion.sections import Train
 from skinlesion.training import callbacks, options, schedules
 from skinlesion.training.fit import fit
 
-PLAIN = params.load().train.model_copy(
-    update={"batch_size": 7, "early_stopping": None, "reduce_learning_rate": None, "max_epochs": None}
-)
+PLAIN = params.load().train.model_copy(update={"batch_size": 7, "schedule": "constant", "warmup_epochs": 0})
 
 
 def how(**changes) -> Train:

@@ -36,10 +36,12 @@ SMALL = {
     "images.size": 32,
     "train.max_epochs": 2,
     "train.batch_size": 8,
+    "train.schedule": "constant",
+    "train.warmup_epochs": 0,
     "evaluate.batch_size": 5,
     "train.device": "cpu",
     "split.protocol": "image",
-    "configurations.A": [{"train": "all", "epochs": 30, "learning_rate": 1e-3}],
+    "configurations.quick": [{"train": "all", "epochs": 30, "learning_rate": 1e-3}],
 }
 
 
@@ -278,7 +280,7 @@ def test_mixed_precision_and_frozen_layers_end_in_a_float32_model_that_predicts_
         "train.precision": "mixed_bfloat16",
         "train.deterministic": False,  # too late to ask for, in this process
         "train.monitor": "balanced_accuracy",
-        "configurations.A": phases,
+        "configurations.quick": phases,
     }
     folder = write_set(tmp_path, ["train", "validation"], changes)
     built: list[keras.Model] = []
