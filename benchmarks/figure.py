@@ -11,8 +11,8 @@ OURS, THEIRS = "#1b6ca8", "#b8b8b8"
 PER_INCH = 100  # px: the figure is 1000 px wide
 
 
-def draw(topics: list[Topic], path: Path) -> None:
-    """A panel per topic, a bar per variant: the median, and a line over the range of the rounds."""
+def draw(topics: list[Topic], kind: str, path: Path) -> None:
+    """A panel per topic, a bar per variant: the median, and a line over the range of the rounds. `kind`: of the CPU."""
     counts = [len(topic.rounds) for topic in topics]
     figure, panels = plt.subplots(
         len(topics), squeeze=False, figsize=(10, 0.9 * len(topics) + 0.36 * sum(counts)), dpi=PER_INCH,
@@ -33,5 +33,6 @@ def draw(topics: list[Topic], path: Path) -> None:
         panel.margins(x=0.12)
         panel.spines[["top", "right", "bottom"]].set_visible(False)
         panel.tick_params(axis="x", bottom=False, labelbottom=False)
+    figure.suptitle(f"CPU: {kind}", x=0.01, ha="left")
     figure.savefig(path, format="png")
     plt.close(figure)

@@ -1,99 +1,65 @@
-"""What was measured, as results.md and results.png."""
+"""What was measured, as Markdown and as a picture. A section per kind of CPU, with a part per topic."""
 
-import os
-import platform
-import shutil
-import subprocess
-from importlib.metadata import PackageNotFoundError, version
+import re
 from pathlib import Path
 from statistics import median
 
-from benchmarks import figure
+from benchmarks import figure, machine
 from benchmarks.topic import Topic, rounded
 from skinlesion.files import replace_file
 
-PACKAGES = (
-    *("keras", "keras-hub", "tensorflow", "torch", "jax", "numpy"),
-    *("pillow", "simplejpeg", "opencv-python-headless", "joblib", "dvc"),
-)
-ARCHIVES = ("HAM10000_ARCHIVE", "HAM10000_600x450")
+HEAD = """# Measured side by side
+
+`make bench` wrote this. Each kind of CPU has a section; a run replaces its topics in the section of its kind.
+Variants take turns, each round of each in a process of its own. The figures are medians over the rounds, with the
+lowest and the highest; ratios are medians of the ratios within a round. Peak memory is that of the process.
+results.png shows the last run.
+"""
 
 
-def write(topics: list[Topic], notes: list[str], folder: Path) -> None:
-    """Write results.md and results.png into `folder`; `notes` say what was left out of the run as a whole."""
-    parts = ["# Measured side by side", "`make bench` wrote this. " + HOW, machine()]
-    parts += [section(topic) for topic in topics if topic.rounds or topic.left_out]
-    if notes:
-        parts.append("## Left out\n\n" + "\n".join(f"- {note}" for note in notes))
-    with replace_file(folder / "results.md") as partial:
-        partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+def write(topics: list[Topic], folder: Path) -> None:
+    """Replace these topics in the section of this kind of CPU in results.md; draw results.png."""
+    path = folder / "results.md"
+    found = {topic.title: section(topic) for topic in topics if topic.rounds or topic.left_out}
+    if not found:
+        return
+    kinds = parts(path.read_text(encoding="utf-8"), "##") if path.exists() else {}
+    own = dict(sorted((parts(kinds.pop(machine.kind(), ""), "###") | found).items()))
+    kinds = {machine.kind(): joined(own, "###"), **kinds}
+    with replace_file(path) as partial:
+        partial.write_text(f"{HEAD}\n{joined(kinds, '##')}\n", encoding="utf-8")
     if measured := [topic for topic in topics if topic.rounds]:
         with replace_file(folder / "results.png") as partial:
-            figure.draw(measured, partial)
+            figure.draw(measured, machine.kind(), partial)
 
 
-HOW = (
-    "Variants take turns, each round of each in a process of its own. The figures are medians over the rounds, with "
-    "the lowest and the highest; ratios are medians of the ratios within a round. Peak memory is that of the process."
-)
+def parts(text: str, mark: str) -> dict[str, str]:
+    """Heading -> what is below it, of the headings with this mark."""
+    _, *found = re.split(rf"^{mark} (.+)\n", text, flags=re.MULTILINE)
+    return {heading: body.strip() for heading, body in zip(found[::2], found[1::2], strict=True)}
 
 
-def machine() -> str:
-    """What the numbers hang on: machine, versions, commit, data."""
-    versions = [f"python {platform.python_version()}"]
-    versions += [f"{name} {found}" for name in PACKAGES if (found := version_of(name))]
-    given = [f"{name}: {'given' if os.environ.get(name) else 'not given, so synthetic images'}" for name in ARCHIVES]
-    gpu = "a GPU is there" if shutil.which("nvidia-smi") else "no GPU"
-    return "\n".join(
-        [
-            f"- machine: {cpu()}, {os.cpu_count()} cores, {gpu}, {platform.system()}",
-            f"- versions: {', '.join(versions)}",
-            f"- commit: {commit()}",
-            f"- real images: {'; '.join(given)}",
-        ]
-    )
-
-
-def cpu() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
-
-
-def version_of(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def commit() -> str:
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "../skinlesion", "../stages", ".", ":!results.md", ":!results.png")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + (", with changes not committed" if changed else "")
+def joined(texts: dict[str, str], mark: str) -> str:
+    return "\n\n".join(f"{mark} {heading}\n\n{text}" for heading, text in texts.items())
 
 
 def section(topic: Topic) -> str:
     module = topic.module
-    best, *_ = module.VARIANTS
-    lines = [f"## {topic.title}", "", " ".join(module.__doc__.split()), ""]
+    lines = [" ".join(module.__doc__.split()), "", machine.describe(), ""]
     lines += [
-        f"| variant | {topic.unit} | range | rounds | times {best} | peak memory, GB |",
+        f"| variant | {topic.unit} | range | rounds | times {topic.yardstick} | peak memory, GB |",
         "|---|---|---|---|---|---|",
     ]
     for variant in module.VARIANTS:
         if found := topic.values(variant):
-            times = topic.ratio(variant, best)
+            times = topic.ratio(variant, topic.base(variant))
             peak = max(result["peak_memory_gb"] for result in topic.rounds[variant].values())
             span = f"{rounded(min(found))} to {rounded(max(found))}"
             shown = "-" if times is None else f"{times:.2f}"
             lines.append(f"| {variant} | {rounded(median(found))} | {span} | {len(found)} | {shown} | {peak:.2f} |")
     lines += ["", *extras(topic), *targets(topic)]
     lines += [f"- left out: {variant}, {reason}" for variant, reason in topic.left_out.items()]
+    lines += [f"- {note}" for note in topic.notes]
     return "\n".join(lines).rstrip()
 
 
@@ -115,13 +81,17 @@ def middle(found: list) -> str:
 
 
 def targets(topic: Topic) -> list[str]:
+    """The targets that hold for this kind of CPU."""
     lines = []
-    for first, second, wanted in getattr(topic.module, "TARGETS", []):
-        found = topic.ratio(first, second)
-        aim = f"{first} / {second}: wanted {'at most' if topic.less else 'at least'} {wanted:g}"
+    for target in topic.targets:
+        if not target.holds_for(machine.processor.kind()):
+            continue
+        found = topic.ratio(target.first, target.second)
+        aim = f"{target.first} / {target.second}{f' ({target.label})' if target.label else ''}"
+        aim += f": wanted {'at most' if topic.less else 'at least'} {target.wanted:g}"
         if found is None:
             lines.append(f"- {aim}; not measured")
         else:
-            reached = found <= wanted if topic.less else found >= wanted
+            reached = found <= target.wanted if topic.less else found >= target.wanted
             lines.append(f"- {aim}, measured {found:.2f}: **{'reached' if reached else 'not reached'}**")
     return lines

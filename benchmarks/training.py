@@ -1,40 +1,44 @@
-"""Training steps of configuration A: ResNet50 at 128 px from random weights, every layer trains, batch 32, on the CPU.
+"""One training by each maker, shared by training_float32 and training_bfloat16.
 
-Ours is the pipeline's own training with `precision: auto`, and `deterministic: true` where nothing else is said; plain
-Keras is keras.applications.ResNet50 with a classifier, trained by model.fit on arrays. Neither it nor PyTorch is set to
-repeat its weights, as ours is by default; the targets hold for ours both ways. Images of random pixels; the median time
-of 12 steps after 3 of warm-up, so that what else the machine does for a moment counts for little. What comes between
-epochs (validation, keeping weights and state) counts for none.
+Each maker begins in a process of its own. Plain Keras does not load the pipeline, which would turn oneDNN on.
 """
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import once
+from benchmarks.networks import NETWORKS, Network
 
 if TYPE_CHECKING:
     import keras
 
-UNIT = "images/s"
-ROUNDS = 5
-SIZE, BATCH, WARM_UP, STEPS = 128, 32, 3, 12
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+BATCH, WARM_UP, STEPS = 32, 3, 12
 IMAGES = (WARM_UP + STEPS) * BATCH
 CLASSES = 7
 
 
-def pictures(count: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 (count, SIZE, SIZE, 3) and labels (count,)."""
+def pictures(size: int, count: int = IMAGES) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (count, size, size, 3) and labels (count,)."""
     random = np.random.default_rng(0)
-    return random.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8), np.arange(count) % CLASSES
+    return random.integers(0, 256, (count, size, size, 3), dtype=np.uint8), np.arange(count) % CLASSES
 
 
 def on_cpu() -> None:
     """Hide GPUs; without the pipeline's own code, which would make plain Keras faster."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+def as_people_get_it() -> None:
+    """Compute on the CPU; let TensorFlow decide on oneDNN, unless that is set. Call it before Keras is loaded."""
+    on_cpu()
+    if os.environ.get("SKINLESION_PROCESSOR") == "AVX2":  # emulated, perhaps: TensorFlow would see a newer CPU
+        os.environ.setdefault(ONEDNN, "0")
 
 
 def clock(times: list[float]) -> "keras.callbacks.Callback":
@@ -49,86 +53,87 @@ def rate(times: list[float]) -> float:
     return float(BATCH / np.median(np.diff(times)[-STEPS:]))
 
 
-def ours(precision: str = "auto", deterministic: bool = True) -> dict:
-    """The pipeline's training, as the stage train starts it."""
+def ours(network: Network, precision: str) -> float:
+    """The pipeline's training, as the stage train starts it with its default, `deterministic: true`."""
     from skinlesion import backend, params
+    from skinlesion.model import backbones
     from skinlesion.model.build import build
-    from skinlesion.rows import Phase
-    from skinlesion.training import determinism, devices
+    from skinlesion.rows import Backbone, Phase
+    from skinlesion.training import determinism
     from skinlesion.training.fit import fit
 
     settings = params.load()
-    if deterministic:
-        determinism.enable()
+    determinism.enable()
     on_cpu()
     backend.keras.utils.set_random_seed(1)
-    precision = devices.choose_precision(precision, "cpu")
-    model = build(settings.backbones["resnet50"], settings.heads["gap"], SIZE, None, precision)
+    if network.backbone not in settings.backbones:
+        backbones.LIBRARIES["keras_hub.models"] = lambda *_: network.in_keras()
+    model = build(Backbone(**network.row), settings.heads["gap"], network.size, None, precision)
     times: list[float] = []
     keras_fit = model.fit
     model.fit = lambda *args, callbacks, **more: keras_fit(*args, callbacks=[clock(times), *callbacks], **more)
     how = settings.train.model_copy(update={"batch_size": BATCH, "augmentation": None, "max_epochs": None})
-    fit(model, pictures(), pictures(CLASSES), [Phase(train="all", epochs=1, learning_rate=1e-4)], how, seed=1)
-    return {"value": rate(times), "precision": precision}
+    phases = [Phase(train="all", epochs=1, learning_rate=1e-4)]
+    fit(model, pictures(network.size), pictures(network.size, CLASSES), phases, how, seed=1)
+    return rate(times)
 
 
-def plain_model() -> "keras.Model":
-    """What people write: images (N, SIZE, SIZE, 3), 0-1, to probabilities (N, CLASSES)."""
+def plain_model(network: Network) -> "keras.Model":
+    """What people write: images (N, size, size, 3), 0-1, to probabilities (N, CLASSES)."""
     import keras
 
-    backbone = keras.applications.ResNet50(weights=None, include_top=False, input_shape=(SIZE, SIZE, 3))
+    backbone = network.in_keras()
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
     return keras.Model(backbone.input, keras.layers.Dense(CLASSES, activation="softmax", dtype="float32")(x))
 
 
-def plain(policy: str) -> float:
+def plain(network: Network, precision: str) -> dict:
+    """model.fit on arrays."""
+    as_people_get_it()
     import keras
+    from tensorflow.python.util import _pywrap_util_port as tensorflow_port  # no public name tells
 
-    on_cpu()
-    keras.config.set_dtype_policy(policy)
-    model = plain_model()
+    keras.config.set_dtype_policy(precision)
+    model = plain_model(network)
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    images, labels = pictures()
+    images, labels = pictures(network.size)
     times: list[float] = []
     model.fit(images / np.float32(255), labels, batch_size=BATCH, callbacks=[clock(times)], verbose=0)
-    return rate(times)
+    return {"value": rate(times), "oneDNN": "on" if tensorflow_port.IsMklEnabled() else "off"}
 
 
-def pytorch() -> float:
+def plain_with_onednn(network: Network, precision: str) -> dict:
+    os.environ[ONEDNN] = "1"
+    return plain(network, precision)
+
+
+def pytorch(network: Network, precision: str) -> float:
     import torch
 
-    from benchmarks.torch_resnet50 import as_input, bfloat16, resnet50
+    from benchmarks import torch_networks
 
-    model = resnet50(CLASSES)
+    model = torch_networks.NETWORKS[network.backbone](CLASSES)
     optimizer = torch.optim.Adam(model.parameters(), 1e-4)
     loss = torch.nn.CrossEntropyLoss()
-    images, labels = map(torch.from_numpy, pictures())
+    images, labels = map(torch.from_numpy, pictures(network.size))
     times = []
     for rows in torch.randperm(IMAGES).split(BATCH):
         optimizer.zero_grad()
-        with bfloat16():
-            found = loss(model(as_input(images[rows])), labels[rows])
+        with torch_networks.in_precision(precision):
+            found = loss(model(torch_networks.as_input(images[rows])), labels[rows])
         found.backward()
         optimizer.step()
         times.append(time.perf_counter())
     return rate(times)
 
 
-VARIANTS: dict[str, Callable[[], once.Measured]] = {
-    "ours": ours,
-    "plain Keras float32": lambda: plain("float32"),
-    "ours, not deterministic": lambda: ours(deterministic=False),
-    "PyTorch bfloat16": pytorch,
-    "ours, float32": lambda: ours("float32"),
-    "plain Keras bfloat16": lambda: plain("mixed_bfloat16"),
-}
-NEEDS = {"PyTorch bfloat16": "torch"}
-TARGETS = [
-    ("ours", "plain Keras float32", 2.0),
-    ("ours", "PyTorch bfloat16", 0.85),
-    ("ours, not deterministic", "plain Keras float32", 2.0),
-    ("ours, not deterministic", "PyTorch bfloat16", 0.85),
-]
+MAKERS = {"ours": ours, "plain Keras": plain, "plain Keras with oneDNN": plain_with_onednn, "PyTorch": pytorch}
 
-if __name__ == "__main__":
-    once.main(VARIANTS)
+
+def variants(makers: Iterable[str], precision: str) -> dict[str, Callable[[], once.Measured]]:
+    """Each network by each maker, network by network."""
+    return {
+        f"{maker}, {name}": partial(MAKERS[maker], network, precision)
+        for name, network in NETWORKS.items()
+        for maker in makers
+    }

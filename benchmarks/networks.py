@@ -1,0 +1,64 @@
+"""The networks that are trained side by side: rows of `backbones`, built in Keras as people build them.
+
+Nothing here loads the pipeline: it turns oneDNN on.
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    import keras
+
+PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+# Without squeeze-and-excitation, and with relu6 (github.com/tensorflow/tpu, models/official/efficientnet/lite).
+EFFICIENTNET_LITE0 = {
+    "constructor": "keras_hub.models.EfficientNetBackbone",
+    "arguments": {
+        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3],
+        "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
+        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
+        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
+        "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6],
+        "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
+        "stackwise_squeeze_and_excite_ratios": [0.0] * 7,
+        "stackwise_block_types": ["v1"] * 7,
+        "width_coefficient": 1.0,
+        "depth_coefficient": 1.0,
+        "activation": "relu6",
+        "dropout": 0.0,
+    },
+    "preprocessing": "torch",
+    "smallest": 32,
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A row of `backbones`, the side of its images in px, and how its constructor is told of that."""
+
+    backbone: str
+    size: int
+    given: dict[str, Any]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        rows = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["backbones"]
+        return {"efficientnet_lite0": EFFICIENTNET_LITE0, **rows}[self.backbone]
+
+    def in_keras(self) -> "keras.Model":
+        """From scaled images (N, size, size, 3) to a feature map, with random weights."""
+        library, name = self.row["constructor"].rsplit(".", 1)
+        return getattr(importlib.import_module(library), name)(**self.row.get("arguments", {}), **self.given)
+
+
+NETWORKS = {
+    "ResNet50 at 128 px": Network(
+        "resnet50", 128, {"weights": None, "include_top": False, "input_shape": (128, 128, 3)}
+    ),
+    "ResNet18 at 80 px": Network("resnet18", 80, {"image_shape": (80, 80, 3)}),
+    "EfficientNet-Lite0 at 128 px": Network("efficientnet_lite0", 128, {"input_shape": (128, 128, 3)}),
+}
