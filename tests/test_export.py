@@ -25,7 +25,7 @@ from skinlesion.data import archive, tables
 from skinlesion.data import images as pictures
 from skinlesion.errors import UserError
 from skinlesion.inference import natural
-from skinlesion.model import bundle
+from skinlesion.model import bundle, model_file
 from skinlesion.model.build import build
 from tests.data.test_images import photograph
 
@@ -244,7 +244,7 @@ def script() -> dict:
     return runpy.run_path(str(export.SCRIPT))
 
 
-@pytest.mark.parametrize("fit", bundle.FITS)
+@pytest.mark.parametrize("fit", model_file.FITS)
 @pytest.mark.parametrize("kind", PICTURES)
 def test_the_steps_alone_make_the_square_that_predict_sees(kind, fit, script, tmp_path):
     path = PICTURES[kind](tmp_path)
