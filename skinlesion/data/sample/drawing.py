@@ -125,7 +125,8 @@ def add_hairs(image: np.ndarray, rng: Generator) -> None:
         right, down = direction(lie + rng.normal(0, 0.064))
         along, across = steps * rng.uniform(0.2, 0.6) * WIDTH, rng.normal(0, 20) * steps**2
         points = np.stack((along * right - across * down, along * down + across * right), 1)
-        line(mask, points + rng.uniform((0, 0), (WIDTH, HEIGHT)), int(rng.integers(120, 256)), int(rng.integers(1, 3)))
+        width = int(rng.choice((1, 1, 1, 2)))
+        line(mask, points + rng.uniform((0, 0), (WIDTH, HEIGHT)), int(rng.integers(120, 256)), width)
     image += 0.75 * cv2.GaussianBlur(mask, (0, 0), 0.4) / np.float32(255) * (planes((54, 38, 32)) - image)
 
 
