@@ -21,7 +21,7 @@ from skinlesion.data.sample import make
 from stages import balance, download, merge
 
 ROOT = Path(__file__).parents[2]
-SIZE, COPIES = 128, 3
+SIZE, LARGER, COPIES = 128, 224, 3  # px, px (the real images are enlarged to it), of each image
 
 
 def opencv_features() -> list[str]:
@@ -100,8 +100,10 @@ def copies(files: list[str]) -> dict[str, str]:
     operations = params.load(ROOT / "params.yaml").balance.operations
     random = np.random.default_rng(5)
     squares = [images.square(Path(file), SIZE, "crop")[0] for file in files]
+    larger = [images.square(Path(file), LARGER, "crop")[0] for file in files]
     made = [augment.apply(augment.draw(operations, random), image) for image in squares for _ in range(COPIES)]
-    return {name: hashlib.md5(np.stack(some)).hexdigest() for name, some in (("squares", squares), ("copies", made))}
+    arrays = {"squares": squares, "larger squares": larger, "copies": made}
+    return {name: hashlib.md5(np.stack(some)).hexdigest() for name, some in arrays.items()}
 
 
 if __name__ == "__main__":
