@@ -9,10 +9,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode $(1) \
 	|| { echo "uv could not install $(1): pip tries"; $(PIP) $(1); }
 
-.PHONY: help setup repro test lint bench pins audit clean
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
+MARKERS ?= not slow
+
+.PHONY: help setup repro test test-fast lint bench pins audit clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 # The .pth line lets `.venv/bin/dvc` run the stages with this environment's python, activated or not.
 .venv/ready: requirements-setup.txt requirements.txt
@@ -39,8 +43,11 @@ repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro
 	$(BIN)/dvc metrics show metrics/test.json
 
-test: .venv/ready-dev  ## run the tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs all)
+	$(PYTEST) -m "$(MARKERS)"
+
+test-fast: .venv/ready-dev  ## run the unit tests alone: no chain, no training
+	$(PYTEST) -m "not slow and not chain and not training"
 
 lint: .venv/ready-dev  ## check format and style
 	$(BIN)/ruff format --check .

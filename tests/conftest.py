@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from filelock import FileLock
 from PIL import Image
 
 from skinlesion import params
 from skinlesion.classes import CODES
 from skinlesion.data import archive
+from tests.helpers import chain
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, which what tests start would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Chain tests come first, then trainings: the workers then end at about the same time, with short tests."""
+    items.sort(key=lambda item: (not item.get_closest_marker("chain"), not item.get_closest_marker("training")))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("bfloat16") and "ONEDNN_MAX_CPU_ISA" in os.environ:
+        # TensorFlow asks the CPU itself, calls oneDNN's bfloat16 kernels, which the variable took away, and crashes.
+        pytest.skip("TensorFlow crashes in bfloat16 where ONEDNN_MAX_CPU_ISA hides what the CPU has")
 
 
 def with_values(content: dict, changes: dict[str, Any]) -> dict:
@@ -37,6 +51,26 @@ def with_values(content: dict, changes: dict[str, Any]) -> dict:
         else:
             section[last] = value
     return content
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """`shared(name, make)`: a folder that `make(folder)` fills once per test run, for all workers; read it only."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return get
 
 
 @pytest.fixture(scope="session")
@@ -152,6 +186,24 @@ def raw_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("raw") / "raw"
     make_raw(raw)
     return raw
+
+
+@pytest.fixture(scope="session")
+def reproduced(shared: Callable, raw_folder: Path, document: dict) -> Path:
+    """`archive`, a tiny HAM10000, and `project`, a repository of this project in which `dvc repro` has run on it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(raw_folder, folder / "archive")
+        chain.copy_project(folder / "project")
+        content = with_values(document, chain.SMALL | {"data.archive": str(folder / "archive")})
+        row = content["backbones"]["resnet18"]
+        content["backbones"]["two_blocks"] = deepcopy(row | {"arguments": row["arguments"] | chain.TWO_BLOCKS})
+        (folder / "project" / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        chain.commit(folder / "project", "the project")
+        assert chain.ran(chain.dvc(folder / "project", "repro")) == chain.STAGES
+        chain.commit(folder / "project", "its results")
+
+    return shared("reproduced", make)
 
 
 @pytest.fixture

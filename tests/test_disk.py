@@ -17,7 +17,10 @@ resource = pytest.importorskip("resource")
 ROOT = Path(__file__).resolve().parents[1]
 NOBODY = 65534
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX limits and permissions")
+pytestmark = [
+    pytest.mark.chain,
+    pytest.mark.skipif(os.name != "posix", reason="needs POSIX limits and permissions"),
+]
 
 
 def python(code: str, folder: Path, room: int | None = None) -> subprocess.CompletedProcess:

@@ -28,12 +28,18 @@ from skinlesion.inference import natural
 from skinlesion.model import bundle, model_file
 from skinlesion.model.build import build
 from tests.data.test_images import photograph
+from tests.helpers import one_block
+
+pytestmark = pytest.mark.training
 
 TRAINED = np.array([0.3, 0.2, 0.2, 0.1, 0.1, 0.1, 0.0])  # no training image of vasc: it keeps what the model says
 NATURAL = np.array([0.02, 0.05, 0.1, 0.0, 0.1, 0.72, 0.01])  # df does not occur: it gets 0
 CALIBRATION = Calibration(1.7, TRAINED, NATURAL)
 BACKBONES = ["resnet18", "dinov2_small"]  # the second with GELU, which tf2onnx cannot do by itself
-TINY = {"dinov2_small": {"num_layers": 2, "hidden_dim": 48, "num_heads": 3, "intermediate_dim": 96}}
+TINY = {
+    "resnet18": one_block.ARGUMENTS,
+    "dinov2_small": {"num_layers": 2, "hidden_dim": 48, "num_heads": 3, "intermediate_dim": 96},
+}
 CLOSE = 1e-4
 REAL = "HAM10000_600x450"  # an environment variable: the path of an archive with images of the original size
 

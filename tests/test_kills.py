@@ -30,7 +30,7 @@ OUTPUTS = {
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 KEPT = 3  # moments of each stage beside the moves, spread over its time
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and kills")
+pytestmark = [pytest.mark.chain, pytest.mark.skipif(os.name != "posix", reason="forks and kills")]
 
 
 def on_change(act: Callable[[str], None]) -> None:
@@ -123,7 +123,9 @@ def moments(events: list[str]) -> Iterator[int]:
     return (number for number, event in enumerate(events, 1) if event == "os.rename" or number in some)
 
 
-@pytest.mark.parametrize("stage", OUTPUTS)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("explore", "balance"))) for name in OUTPUTS]
+)
 def test_killed_at_any_moment_an_output_is_old_or_new_or_gone_and_the_next_run_mends_all(
     stage: str, chain: dict, start: Callable[..., int], tree: Callable[[Path], dict[str, bytes]], tmp_path: Path
 ) -> None:

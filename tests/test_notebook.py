@@ -2,8 +2,7 @@
 
 import ast
 import os
-import shutil
-import subprocess
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,8 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+from tests.helpers import chain
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "colab.ipynb"
@@ -54,16 +55,11 @@ def execute(notebook: NotebookNode, folder: Path, values: dict[str, object]) -> 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
     """A clone of this project as it is, without its results."""
-    folder = tmp_path / "project"
-    for name in ("stages", "skinlesion", "presets", ".dvc/plots"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
-        shutil.copy(ROOT / name, folder / name)
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    who = {f"GIT_{role}_{what}": "test@x" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "the project")):
-        subprocess.run(["git", *words], cwd=folder, env={**os.environ, **who}, check=True)
+    folder = tmp_path / "project"
+    chain.copy_project(folder)
+    chain.commit(folder, "the project")
     return folder
 
 
@@ -134,30 +130,24 @@ def test_the_kaggle_token_is_the_secret_or_an_uploaded_file(notebook, uploaded, 
         assert files[kept].stat().st_mode & 0o777 == 0o600
 
 
-def test_it_runs_from_top_to_bottom(notebook, project, raw_folder: Path, tmp_path: Path):
+@pytest.mark.chain
+def test_it_runs_from_top_to_bottom(notebook, project, reproduced: Path, tmp_path: Path):
+    """With the params and the cache of a repository in which `dvc repro` has run: DVC brings what it made there."""
+    (project / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {reproduced / 'project' / '.dvc' / 'cache'}\n")
+    changes = {key: value for key, value in chain.SMALL.items() if key != "data.source"}
     values = {
         "ON_COLAB": False,
         "PRESET": "sample",
         "SOURCE": "archive",
-        "ARCHIVE": str(raw_folder),
+        "ARCHIVE": str(reproduced / "archive"),
         "RESULTS": str(tmp_path / "results"),
-        "CHANGES": {
-            "data.duplicates": None,
-            "images.size": 32,
-            "balance.per_class": 6,
-            "split.train": 0.5,
-            "split.validation": 0.25,
-            "split.test": 0.25,
-            "train.max_epochs": 1,
-            "train.batch_size": 8,
-            "evaluate.bootstrap": 100,
-        },
+        "CHANGES": changes,
     }
     done = execute(notebook, project, values)
     params = yaml.safe_load((project / "params.yaml").read_text())
-    assert params["data"]["archive"] == str(raw_folder)
+    assert params["data"]["archive"] == str(reproduced / "archive")
     assert params["train"]["max_epochs"] == 1
-    assert "Running stage 'report'" in said(cell(done, "repro"))
+    assert re.findall(r"Stage '(\w+)' is cached", said(cell(done, "repro"))) == chain.STAGES
     assert "balanced_accuracy" in said(cell(done, "repro"))
     (report,) = cell(done, "report").outputs
     assert 'srcdoc="&lt;!DOCTYPE html' in report.data["text/html"]

@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 import pytest
 
+pytestmark = pytest.mark.chain
+
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "KGAT_0123456789/abcdef:planted"
 NAME = "somebody"

@@ -7,6 +7,7 @@ import pytest
 from skinlesion.calibration import Calibration
 from skinlesion.model import bundle
 from skinlesion.model.build import build
+from tests.helpers.one_block import one_block
 
 CALIBRATION = Calibration(1.4, np.full(7, 1 / 7), np.array([0.03, 0.05, 0.11, 0.02, 0.11, 0.66, 0.02]))
 
@@ -14,7 +15,7 @@ CALIBRATION = Calibration(1.4, np.full(7, 1 / 7), np.array([0.03, 0.05, 0.11, 0.
 @pytest.fixture(scope="session")
 def model_file(settings, tmp_path_factory):
     keras.utils.set_random_seed(5)
-    model = build(settings.backbones["resnet18"], settings.heads["gap"], 64, weights=None)
+    model = build(one_block(settings.backbones["resnet18"]), settings.heads["gap"], 64, weights=None)
     pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3)) * np.linspace(0.2, 1, 6)[:, None, None, None]
     body = keras.Sequential([model.get_layer("preprocessing"), model.get_layer("backbone")])
     features = np.asarray(body(pictures)).mean(axis=(1, 2))

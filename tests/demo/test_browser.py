@@ -21,9 +21,12 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 60_000  # ms: the machine may be busy
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium or google-chrome on PATH (Debian: apt-get install chromium)"
-)
+pytestmark = [
+    pytest.mark.chain,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium or google-chrome on PATH (Debian: apt-get install chromium)"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -151,18 +154,17 @@ def test_an_image_unlike_the_training_data_gets_a_note(page, tmp_path):
     page.wait_for_selector("#said:has-text('looks unlike the training data')")
 
 
-def test_ended_it_leaves_nothing_behind(start, tmp_path):
-    _, scratch = start(tmp_path / "model.keras")
-    assert list(scratch.iterdir())
-    start.end()
-    assert not list(scratch.iterdir())
-
-
-def test_without_a_model_the_page_says_what_to_run(start, browser, tmp_path, photograph):
-    address, _ = start(tmp_path / "model.keras")
+def test_without_a_model_the_page_says_what_to_run_and_ended_it_leaves_nothing_behind(
+    start, browser, tmp_path, photograph
+):
+    address, scratch = start(tmp_path / "model.keras")
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(f"http://{address}")
     page.wait_for_selector("[role=alert]:has-text('dvc repro')")
     send(page, photograph)
     page.wait_for_selector("#said:has-text('train a model first')")
+    page.close()
+    assert list(scratch.iterdir())
+    start.end()
+    assert not list(scratch.iterdir())

@@ -15,6 +15,7 @@ from skinlesion.model import bundle
 from skinlesion.model.build import build
 from skinlesion.predict import probabilities
 from stages import balance, explain, merge, split
+from tests.helpers import one_block
 
 CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.full(7, 1 / 7))
 
@@ -22,7 +23,8 @@ CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.full(7, 1 / 7))
 @pytest.fixture
 def evaluated(project: Callable) -> pd.DataFrame:
     """A tiny project up to evaluate, with random weights; the splits."""
-    project({"split.protocol": "image", "split.train": 0.5, "split.validation": 0.1, "split.test": 0.4})
+    changes = {"split.protocol": "image", "split.train": 0.5, "split.validation": 0.1, "split.test": 0.4}
+    project(changes | one_block.PARAMS)
     for stage in (merge, balance, split):
         stage.main()
     settings = params.load()

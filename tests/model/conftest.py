@@ -9,6 +9,7 @@ import pytest
 
 from skinlesion.model.build import build
 from skinlesion.params import Params
+from tests.helpers.one_block import one_block
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +21,16 @@ def policy() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def classifier(settings: Params) -> Callable[[str], keras.Model]:
-    """`classifier("resnet18")`: with random weights; tests that change it leave it as it was.
+    """`classifier("resnet18")`: with random weights; tests that change it leave it as it was. "small": one block of it.
 
     Biases, scales and moving statistics are random too: as they are made, they equal each other in all layers.
     """
     random = np.random.default_rng(0)
+    small = one_block(settings.backbones["resnet18"])
 
     @cache
     def built(name: str) -> keras.Model:
-        row = settings.backbones[name]
+        row = small if name == "small" else settings.backbones[name]
         model = build(row, settings.heads["gap"], row.smallest, weights=None)
         for weight in model.weights:
             if len(weight.shape) == 1:

@@ -17,6 +17,11 @@ PARAMETERS = {"resnet18": 11_186_112, "resnet50": 23_587_712, "inception_resnet_
 ROWS = {name: params.load(Path(__file__).parents[2] / "params.yaml").backbones[name] for name in PARAMETERS}
 
 
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name == "inception_resnet_v2")) for name in PARAMETERS]
+
+pytestmark = pytest.mark.training
+
+
 def pictures(size: int, number: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (number, size, size, 3), dtype=np.uint8)
 
@@ -30,7 +35,7 @@ def published_preprocessing(row: rows.Backbone, images: np.ndarray) -> np.ndarra
     return module.preprocess_input(images.astype("float32"))
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_parts_are_named_and_chained(name, classifier):
     model, images = classifier(name), pictures(ROWS[name].smallest)
     preprocessing, backbone, head = (model.get_layer(part) for part in ("preprocessing", "backbone", "head"))
@@ -39,7 +44,7 @@ def test_the_parts_are_named_and_chained(name, classifier):
     assert len(backbone.output.shape) == 4, "the head takes a feature map"
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_bytes_become_probabilities(name, classifier):
     probabilities = keras.ops.convert_to_numpy(classifier(name)(pictures(ROWS[name].smallest)))
     assert probabilities.shape == (3, 7)
@@ -49,13 +54,13 @@ def test_bytes_become_probabilities(name, classifier):
     assert not np.allclose(probabilities[0], probabilities[1], atol=1e-7), "the images make no difference"
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_bytes_and_floats_of_the_same_values_give_the_same(name, classifier):
     model, images = classifier(name), pictures(ROWS[name].smallest)
     np.testing.assert_array_equal(model(images), model(images.astype("float32")))
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", NAMES)
 def test_preprocessing_is_the_published_one(name, classifier):
     images = pictures(ROWS[name].smallest)
     images[0, 0, 0], images[0, 0, 1] = 0, 255
@@ -68,11 +73,12 @@ def test_the_three_modes_differ(classifier):
     assert sorted(modes) == ["caffe", "tf", "torch"], "the comparison above covers every mode"
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_backbones_have_the_published_number_of_parameters(name, classifier):
     assert classifier(name).get_layer("backbone").count_params() == PARAMETERS[name]
 
 
+@pytest.mark.bfloat16
 def test_probabilities_are_float32_in_mixed_precision(settings):
     model = build(ROWS["resnet18"], settings.heads["gap"], 32, weights=None, precision="mixed_bfloat16")
     assert model.get_layer("backbone").compute_dtype == "bfloat16"

@@ -7,6 +7,8 @@ import pytest
 from skinlesion.model import freeze
 from skinlesion.rows import Phase
 
+pytestmark = pytest.mark.training
+
 BatchNormalization = keras.layers.BatchNormalization
 
 

@@ -18,6 +18,8 @@ from skinlesion.backend import keras
 from skinlesion.classes import CODES
 from skinlesion.model import gradcam, heads, preprocessing
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[2]
 SIZE, SQUARE = 32, 8
 COLOURS = [(230, 40, 40), (40, 230, 40), (40, 40, 230)]  # one class each
@@ -135,7 +137,7 @@ def test_a_certain_model_has_maps_too():
     kernel, bias = last.get_weights()
     try:
         last.set_weights([kernel * 1000, bias * 1000])
-        assert model.predict_on_batch(images).max(axis=1).min() == 1
+        assert model.predict_on_batch(images).max(axis=1).min() > 1 - 1e-6, "to float32's last digits: CPUs round apart"
         np.testing.assert_allclose(gradcam.heatmaps(model, images, labels), before, atol=1e-4)
     finally:
         last.set_weights([kernel, bias])

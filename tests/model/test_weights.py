@@ -14,6 +14,8 @@ from skinlesion import params
 from skinlesion.errors import UserError
 from skinlesion.model import backbones
 
+pytestmark = pytest.mark.training
+
 ROWS = params.load(Path(__file__).parents[2] / "params.yaml").backbones
 
 

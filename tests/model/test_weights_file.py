@@ -9,6 +9,8 @@ from skinlesion.backend import keras
 from skinlesion.errors import UserError
 from skinlesion.model import backbones
 
+pytestmark = pytest.mark.training
+
 ROWS = params.load().backbones
 TINY = {
     "num_layers": 1,

@@ -1,15 +1,19 @@
 """A network of two small convolutions that trains in seconds, and images that it can learn."""
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import stages.evaluate
 from skinlesion.model import heads, preprocessing
 from skinlesion.params import Params
 from skinlesion.rows import HeadLayer, Phase
 from skinlesion.sections import Train
+from tests.helpers import trainings
 
 SIDE = 16
 layers = keras.layers
@@ -86,3 +90,38 @@ def phase() -> Callable[..., Phase]:
     return lambda train="all", epochs=2, learning_rate=1e-2: Phase(
         train=train, epochs=epochs, learning_rate=learning_rate
     )
+
+
+@pytest.fixture(scope="session")
+def make_trained(shared: Callable, write_params: Callable) -> Callable[[str, str], Path]:
+    """`make_trained("tensorflow", "augmented, bfloat16")`: a folder with three of them.
+
+    `whole` was trained in one go, on a set without test images; `resumed` was killed after an epoch and run again;
+    `evaluated` has the model and was evaluated, on a set without training images. said.txt: what the stages printed.
+    """
+
+    def get(backend: str, case: str) -> Path:
+        def make(folder: Path) -> None:
+            parts = {"whole": ["train", "validation"], "resumed": ["train", "validation"]}
+            whole, resumed, evaluated = (
+                trainings.write_set(folder / name, *splits)
+                for name, splits in (parts | {"evaluated": ["validation", "test"]}).items()
+            )
+            for place in (whole, resumed, evaluated):
+                write_params(place / "params.yaml", trainings.SMALL | trainings.CASES[case])
+            one, other = (trainings.start("train", place, backend) for place in (whole, resumed))
+            trainings.kill_after_an_epoch(other, resumed)
+            said = trainings.finish(one)
+            other = trainings.start("train", resumed, backend)
+            shutil.copytree(whole / "models", evaluated / "models")
+            if backend == keras.backend.backend():
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.chdir(evaluated)
+                    stages.evaluate.main()
+            else:
+                said += trainings.finish(trainings.start("evaluate", evaluated, backend))
+            (folder / "said.txt").write_text(said + trainings.finish(other))
+
+        return shared(f"trained by {backend}, {case}", make)
+
+    return get

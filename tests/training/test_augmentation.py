@@ -12,6 +12,8 @@ from skinlesion.training import augmentation
 from skinlesion.training.fit import fit
 from tests.training.test_options import PLAIN, TRAIN, VALIDATION, tiny
 
+pytestmark = pytest.mark.training
+
 OFF = dict.fromkeys(Augmentation.model_fields, 0)
 ALL = {**OFF, "flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate": 90, "zoom": 0.2, "shift": 0.1, "shear": 0.2}
 ALL |= {"brightness": 0.1, "contrast": 0.2}

@@ -8,6 +8,8 @@ import tensorflow as tf
 from skinlesion.training.batches import Batches
 from skinlesion.training.fit import fit
 
+pytestmark = pytest.mark.training
+
 NUMBER = 21  # of images: five batches of 4, and one image left
 IMAGES = np.zeros((NUMBER, 2, 2, 3), np.uint8)
 IMAGES[:, 0, 0, 0] = np.arange(NUMBER)

@@ -1,4 +1,4 @@
-"""Each test starts a process of its own, since determinism holds for the rest of a process."""
+"""In a process of its own, since determinism holds for the rest of a process."""
 
 import os
 import subprocess
@@ -7,17 +7,14 @@ import sys
 import keras
 import pytest
 
+pytestmark = pytest.mark.chain
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow alone")
 
 # What a sum of three may take over the memory of: with two of them still needed it could only be the last.
 SUMS = """
-import sys
-
 from skinlesion import backend
 from skinlesion.training import determinism
 
-if "enable" in sys.argv:
-    determinism.enable()
 import tensorflow as tf
 
 tf.config.set_visible_devices([], "GPU")
@@ -46,23 +43,22 @@ def chain(needed):
     return parts[0] + parts[1] + parts[2], parts[:needed]
 
 
-for total in (gradients, chain):
-    first, second = (tf.function(total)(needed)[0] for needed in (0, 2))
-    print(bool(tf.reduce_all(first == second)))
+def equal():
+    for total in (gradients, chain):
+        first, second = (tf.function(total)(needed)[0] for needed in (0, 2))
+        print(bool(tf.reduce_all(first == second)))
+
+
+equal()
+determinism.enable()
+equal()
 """
 
 
-def sums(*words: str) -> list[str]:
-    command = [sys.executable, "-c", SUMS, *words]
+@needs_tensorflow
+def test_sums_round_alike_whatever_memory_is_free_once_it_is_enabled() -> None:
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
-
-
-@needs_tensorflow
-def test_sums_round_alike_whatever_memory_is_free() -> None:
-    assert sums("enable") == ["True", "True"]
-
-
-@needs_tensorflow
-def test_without_determinism_the_rounding_hangs_on_free_memory() -> None:
-    assert "False" in sums()
+    command = [sys.executable, "-c", SUMS]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert "False" in said[:2], "before, the rounding depends on which memory is free"
+    assert said[2:] == ["True", "True"]

@@ -9,6 +9,8 @@ from skinlesion.rows import HeadLayer
 from skinlesion.training import features
 from skinlesion.training.fit import fit
 
+pytestmark = pytest.mark.training
+
 HEADS = {
     "gap": [{"average_pool": "global"}, {"dropout": 0.3}],
     "conv": [{"max_pool": 2}, {"conv": 4}, {"flatten": True}, {"dense": 8}],
@@ -22,8 +24,7 @@ def with_head(tiny: keras.Model, row: list[dict], attention: str = "none") -> ke
     return keras.Model(image, head(backbone(tiny.get_layer("preprocessing")(image))))
 
 
-@pytest.mark.parametrize("attention", ["none", "se"])
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize(("head", "attention"), [*((head, "none") for head in HEADS), ("norm", "se")])
 def test_the_result_is_that_of_running_the_backbone_in_every_epoch(
     head, attention, make_tiny, easy, contrary, how, phase, monkeypatch
 ):

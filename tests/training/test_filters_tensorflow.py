@@ -28,6 +28,18 @@ def test_the_gradient_is_tensorflows(kernel: tuple[int, int], area: tuple[int, i
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+def by_tensorflow(inputs: tf.Tensor, outputs: tf.Tensor, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
+    """What `filter_gradient` gives, computed by TensorFlow's kernel of that precision."""
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=tf.cast(inputs, dtype),
+        filter_sizes=shape,
+        out_backprop=tf.cast(outputs, dtype),
+        strides=[1, 1, 1, 1],
+        padding="SAME",
+    )
+
+
+@pytest.mark.bfloat16
 @pytest.mark.parametrize(("side", "taken"), [(4, 1), (8, 1), (9, 0)])
 def test_a_convolution_over_small_maps_takes_it_and_gives_what_keras_does(
     side: int, taken: int, monkeypatch: pytest.MonkeyPatch
@@ -40,19 +52,23 @@ def test_a_convolution_over_small_maps_takes_it_and_gives_what_keras_does(
     monkeypatch.setattr(filters, "filter_gradient", lambda *given: calls.append(given) or gradient(*given))
 
     def outputs_and_gradients(convolution) -> list[tf.Tensor]:
+        """The outputs, and the gradients of inputs, bias and kernel."""
         layer.convolution_op = lambda *given: convolution(layer, *given)
         with tf.GradientTape() as tape:
             outputs = layer(tf.cast(inputs, tf.bfloat16))
             loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 2)
-        return [outputs, *tape.gradient(loss, [inputs, *(weight.value for weight in layer.trainable_weights)])]
+        return [outputs, *tape.gradient(loss, [inputs, layer.bias.value, layer.kernel.value])]
 
-    expected = outputs_and_gradients(type(layer).convolution_op)
+    *expected, of_kernel = outputs_and_gradients(type(layer).convolution_op)
     assert not calls
-    for one, other in zip(outputs_and_gradients(filters.convolution), expected, strict=True):
-        assert one.dtype == other.dtype
-        found, wanted = (tf.cast(values, tf.float32).numpy() for values in (one, other))
-        np.testing.assert_allclose(found, wanted, rtol=0.02, atol=0.01 * np.abs(wanted).max())
+    *found, ours = outputs_and_gradients(filters.convolution)
     assert len(calls) == taken
+    assert [one.dtype for one in (*found, ours)] == [one.dtype for one in (*expected, of_kernel)]
+    # Where oneDNN is off, the kernel's gradient by Keras is up to 4% away from the truth, ours is not.
+    truth = by_tensorflow(tf.cast(inputs, tf.bfloat16), 2 * found[0], ours.shape, tf.float64)
+    for one, other in zip((*found, ours), (*expected, truth if taken else of_kernel), strict=True):
+        wanted = tf.cast(other, tf.float32).numpy()
+        np.testing.assert_allclose(tf.cast(one, tf.float32), wanted, rtol=0.02, atol=0.01 * np.abs(wanted).max())
 
 
 @pytest.mark.parametrize(
@@ -83,23 +99,12 @@ def test_other_layers_are_not() -> None:
     assert not filters.fits(layers.Dense(3, dtype="mixed_bfloat16"))
 
 
+@pytest.mark.bfloat16
 def test_in_bfloat16_it_is_as_near_to_the_truth_as_tensorflows() -> None:
     random = np.random.default_rng(0)
     inputs, outputs = (tf.cast(random.normal(size=(16, 5, 5, 32)), tf.bfloat16) for _ in range(2))
     shape = tf.TensorShape((3, 3, 32, 32))
-
-    def by_tensorflow(dtype: tf.DType) -> tf.Tensor:
-        return tf.raw_ops.Conv2DBackpropFilter(
-            input=tf.cast(inputs, dtype),
-            filter_sizes=shape,
-            out_backprop=tf.cast(outputs, dtype),
-            strides=[1, 1, 1, 1],
-            padding="SAME",
-        )
-
-    truth = by_tensorflow(tf.float64)
-    ours, theirs = (
-        np.sqrt(np.mean((tf.cast(found, tf.float64) - truth) ** 2))
-        for found in (filters.filter_gradient(inputs, outputs, shape), by_tensorflow(tf.bfloat16))
-    )
-    assert 0 < ours < 1.01 * theirs
+    truth, theirs = (by_tensorflow(inputs, outputs, shape, dtype) for dtype in (tf.float64, tf.bfloat16))
+    ours = filters.filter_gradient(inputs, outputs, shape)
+    errors = [np.sqrt(np.mean((tf.cast(found, tf.float64) - truth) ** 2)) for found in (ours, theirs)]
+    assert 0 < errors[0] < 1.01 * errors[1]

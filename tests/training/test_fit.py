@@ -9,6 +9,8 @@ from skinlesion.predict import probabilities
 from skinlesion.training.callbacks import MEASURES
 from skinlesion.training.fit import fit
 
+pytestmark = pytest.mark.training
+
 COLUMNS = ["epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy"]
 
 

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from skinlesion.training.fused_tensorflow import fits, fused
 
+pytestmark = pytest.mark.training
+
 layers = keras.layers
 IMAGES, LABELS = np.random.default_rng(0).normal(3, 2, (24, 9, 7, 3)).astype("float32"), np.arange(24) % 7
 

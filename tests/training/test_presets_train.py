@@ -14,6 +14,8 @@ from skinlesion.presets import differences
 from skinlesion.rows import Backbone
 from skinlesion.training.fit import fit
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
 SMALL = Backbone(

@@ -1,6 +1,7 @@
 """A training that is cut off and goes on ends with the weights of one that was never cut off, to the bit."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ from skinlesion.training.callbacks import Diverged
 from skinlesion.training.fit import fit
 from skinlesion.training.progress import Progress
 
+pytestmark = pytest.mark.training
+
 
 class Cut(Exception):
     """Stands for a kill: nothing after it in the process matters."""
@@ -30,6 +33,17 @@ class CutProgress(Progress):
         super().write(arrays)
         if len(self.history) == self.after:
             raise Cut
+
+
+class KeptProgress(Progress):
+    """Keeps what a kill after each epoch would leave, in files of its own."""
+
+    def after(self, epoch: int) -> Path:
+        return self.path.with_name(f"{epoch}.npz")
+
+    def write(self, arrays: dict[str, np.ndarray]) -> None:
+        super().write(arrays)
+        shutil.copy(self.path, self.after(len(self.history)))
 
 
 OFF = dict.fromkeys(("flip_vertical", "zoom", "shift", "shear", "brightness", "contrast"), 0)
@@ -75,24 +89,21 @@ def assert_same(one: tuple, other: tuple) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_cut_after_an_epoch_it_ends_the_same(case: str, train: Callable, tmp_path: Path) -> None:
     phases, changes = CASES[case]
-    whole = train(phases, changes)
+    progress = KeptProgress(tmp_path / "kept.npz")
+    whole = train(phases, changes, progress)
     epochs = len(whole[1])
     if changes.get("early_stopping"):
         assert epochs < sum(count for _, count in phases)
     for after in {2, int((whole[1]["phase"] == 1).sum()), epochs}:
-        progress = CutProgress(tmp_path / f"{after}.npz")
-        progress.after = after
-        with pytest.raises(Cut):
-            train(phases, changes, progress)
-        resumed = Progress(progress.path)
+        resumed = Progress(progress.after(after))
         assert len(resumed.history) == after
         assert_same(train(phases, changes, resumed), whole)
 
 
 def test_it_can_be_cut_again_and_again(train: Callable, tmp_path: Path) -> None:
-    phases = [("all", 4)]
+    phases = [("all", 3)]
     whole = train(phases, {})
-    for after in (1, 2, 3):
+    for after in (1, 2):
         progress = CutProgress(tmp_path / "kept.npz")
         progress.after = after
         with pytest.raises(Cut):

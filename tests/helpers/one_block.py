@@ -1,0 +1,15 @@
+"""ResNet18 with its stem and one of its eight blocks: the same kinds of layers, built and trained in a second."""
+
+from skinlesion.rows import Backbone
+
+ARGUMENTS = {"stackwise_num_filters": [64], "stackwise_num_blocks": [1], "stackwise_num_strides": [1]}
+# The changes of params.yaml that make it the model's backbone, by dotted key.
+PARAMS = {
+    "model.backbone": "resnet18",
+    **{f"backbones.resnet18.arguments.{name}": value for name, value in ARGUMENTS.items()},
+}
+
+
+def one_block(resnet18: Backbone) -> Backbone:
+    """The row of ResNet18 with one block."""
+    return resnet18.model_copy(update={"arguments": resnet18.arguments | ARGUMENTS})

@@ -1,0 +1,97 @@
+"""Small trainings by the stages, each in a process of its own: what makes operations repeat comes before TensorFlow."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from skinlesion import paths
+from skinlesion.classes import CODES
+from tests.helpers import one_block
+
+ROOT = Path(__file__).parents[2]
+SIDE = 32
+NUMBERS = {"train": 28, "validation": 15, "test": 17, "unused": 2}
+OFF = dict.fromkeys(("flip_vertical", "zoom", "shift", "shear", "brightness", "contrast"), 0)
+SMALL = {
+    "images.size": SIDE,
+    **one_block.PARAMS,
+    "heads.gap": [{"average_pool": "global"}, {"dropout": 0.2}],
+    "split.protocol": "image",
+    "train.batch_size": 8,
+    "train.schedule": "constant",
+    "train.warmup_epochs": 0,
+    "train.device": "auto",
+    "train.deterministic": True,
+    "train.ema": 0.5,
+    "train.precision": "float32",
+    "evaluate.batch_size": 5,
+    "evaluate.bootstrap": 100,
+}
+CASES = {
+    "features, then all": {
+        "configurations.quick": [
+            {"train": "head", "epochs": 2, "learning_rate": 1e-2},
+            {"train": "all", "epochs": 3, "learning_rate": 3e-3},
+        ],
+    },
+    "augmented, bfloat16": {
+        "train.precision": "mixed_bfloat16",
+        "train.augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 30},
+        "configurations.quick": [{"train": "all", "epochs": 3, "learning_rate": 1e-2}],
+    },
+}
+
+
+def write_set(folder: Path, *splits: str) -> Path:
+    """data/splits.csv with rows of every split, metadata, and the pictures of `splits` alone, coloured by class."""
+    random, rows = np.random.default_rng(0), []
+    colours = random.integers(60, 200, (7, 3))
+    for split, number in NUMBERS.items():
+        for index in range(number):
+            image_id, dx = f"{split}_{index}", CODES[index % 7]
+            path = Path("data/merged/images") / f"{image_id}.png"
+            rows.append([path, image_id, f"group_{image_id}", dx, False, None, True, split])
+            pixels = np.clip(colours[index % 7] + random.normal(0, 30, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
+            if split in splits:
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(folder / path)
+    columns = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced", "split"]
+    table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
+    table.to_csv(folder / paths.SPLITS, index=False)
+    about = {"age": 50.0, "sex": "male", "localization": "back", "dx_type": "histo"}
+    table[["image_id"]].assign(**about).to_csv(folder / paths.METADATA, index=False)
+    return folder
+
+
+def start(stage: str, folder: Path, backend: str = "tensorflow") -> subprocess.Popen:
+    found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": found, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    """All that it said."""
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    return said
+
+
+def kill_after_an_epoch(process: subprocess.Popen, folder: Path) -> None:
+    while not list((folder / "models").glob(".progress-*.npz")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert not (folder / paths.MODEL).exists()
