@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+from skinlesion import processor
 from skinlesion.training import filters_tensorflow as filters
 
 
@@ -45,20 +46,62 @@ def call(layer: keras.layers.BatchNormalization, inputs: tf.Tensor, training: bo
     if not (training and layer.trainable) or mask is not None:
         return type(layer).call(layer, inputs, training=training, mask=mask)
     shape = layer.moving_mean.shape
-    normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(shape),
-        offset=tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros(shape),
-        mean=tf.zeros([0]),
-        variance=tf.zeros([0]),
-        epsilon=layer.epsilon,
-        is_training=True,
-    )
-    count = tf.cast(tf.size(inputs) // shape[0], tf.float32)
-    variance *= (count - 1) / count  # the kernel's is that of a sample; Keras keeps that of the batch
+    scale = tf.convert_to_tensor(layer.gamma) if layer.scale else tf.ones(shape)
+    offset = tf.convert_to_tensor(layer.beta) if layer.center else tf.zeros(shape)
+    steps = writes_half_lines() and inputs.dtype == tf.float32 and None not in inputs.shape[1:3]
+    normalised, mean, variance = (normalise_in_steps if steps else normalise)(inputs, scale, offset, layer.epsilon)
     for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
         moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
     return normalised
+
+
+def normalise(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    """Inputs (N, H, W, C) normalised by their own mean (C,) and variance (C,), and these two."""
+    normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs, scale=scale, offset=offset, mean=tf.zeros([0]), variance=tf.zeros([0]), epsilon=epsilon
+    )
+    count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+    return normalised, mean, variance * ((count - 1) / count)  # the kernel's is of a sample; Keras keeps the batch's
+
+
+def writes_half_lines() -> bool:
+    """Whether the fused kernel is slow: oneDNN's for AVX2 writes past the cache, half a cache line at a time."""
+    return processor.kind() == "AVX2" and processor.onednn() and not tf.config.list_logical_devices("GPU")
+
+
+def normalise_in_steps(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, ...]:
+    """What `normalise` does, by other kernels of oneDNN, each of which passes once; its gradient is the fused one."""
+
+    @tf.custom_gradient
+    def with_gradients(inputs, scale, offset):
+        mean = tf.reduce_mean(tf.nn.avg_pool2d(inputs, inputs.shape[1:3], 1, "VALID"), (0, 1, 2))
+        centred = scaled(inputs, tf.ones_like(mean), -mean)
+        variance = sum_of_squares(centred) / tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+
+        def gradients(outputs, *_):
+            return tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=outputs, x=inputs, scale=scale, epsilon=epsilon,
+                reserve_space_1=mean, reserve_space_2=variance, reserve_space_3=tf.zeros([0]),
+            )[:3]  # fmt: skip
+
+        return (scaled(centred, scale * tf.math.rsqrt(variance + epsilon), offset), mean, variance), gradients
+
+    return with_gradients(inputs, scale, offset)
+
+
+def scaled(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """inputs * scale + offset, channel by channel, as a depthwise convolution of one pixel, which is one pass."""
+    kernel = tf.reshape(scale, (1, 1, -1, 1))
+    return tf.nn.bias_add(tf.nn.depthwise_conv2d(inputs, kernel, [1] * 4, "VALID"), offset)
+
+
+def sum_of_squares(inputs: tf.Tensor) -> tf.Tensor:
+    """Of each channel of (N, H, W, C), as the gradient of such a convolution's filter."""
+    channels = inputs.shape[-1]
+    kernel = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+        input=inputs, filter_sizes=[1, 1, channels, 1], out_backprop=inputs, strides=[1] * 4, padding="VALID"
+    )
+    return tf.reshape(kernel, (channels,))
 
 
 def update_step(

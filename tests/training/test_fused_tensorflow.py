@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skinlesion.training.fused_tensorflow import fits, fused
+from skinlesion import processor
+from skinlesion.training.fused_tensorflow import fits, fused, writes_half_lines
 
 pytestmark = pytest.mark.training
 
@@ -49,13 +50,27 @@ def trained(how, optimizer=sgd) -> tuple[keras.Model, list[float]]:
     return model, losses
 
 
+@pytest.mark.parametrize("kind", ["AVX512-BF16", "AVX2"])
 @pytest.mark.parametrize(("policy", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.02)])
-def test_it_trains_as_keras_own(policy, tolerance):
+def test_it_trains_as_keras_own(policy, tolerance, kind, monkeypatch):
+    monkeypatch.setenv(processor.VARIABLE, kind)
     keras.config.set_dtype_policy(policy)
     (model, losses), (expected, expected_losses) = trained(fused), trained(nullcontext)
     np.testing.assert_allclose(losses, expected_losses, rtol=tolerance)
     for one, other in zip(model.weights, expected.weights, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=10 * tolerance, atol=tolerance, err_msg=one.path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "onednn", "gpus", "slow"),
+    [("AVX2", "1", [], True), ("AVX-512", "1", [], False), ("AVX2", "0", [], False), ("AVX2", "1", ["GPU:0"], False)],
+)
+def test_the_kernel_for_avx2_is_left_out_where_it_would_be_in_use(kind, onednn, gpus, slow, monkeypatch):
+    monkeypatch.setenv(processor.VARIABLE, kind)
+    monkeypatch.setenv(processor.ONEDNN, onednn)
+    monkeypatch.setattr(processor.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: gpus)
+    assert writes_half_lines() is slow
 
 
 @pytest.mark.parametrize("optimizer", [adam, lambda: adam(amsgrad=True), adamw], ids=["adam", "amsgrad", "adamw"])
