@@ -53,7 +53,7 @@ lint: .venv/ready-dev  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about 40 minutes)
+bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about 90 minutes, an estimate)
 	$(BIN)/python -m benchmarks.run
 
 pins: .venv/ready-dev  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
