@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from skinlesion.classes import CODES
 from skinlesion.inference import natural, square
@@ -100,7 +101,12 @@ def photograph(tmp_path_factory) -> Path:
 
 
 def send(page: Page, path: Path) -> None:
-    page.set_input_files("#upload input[type=file]", str(path))
+    """Choose a file. On a busy machine Gradio may be exchanging the input just then and hear nothing: choose again."""
+    for patience in (5_000, 10_000, PATIENCE):
+        with suppress(TimeoutError), page.expect_request("**/upload*", timeout=patience):
+            page.set_input_files("#upload input[type=file]", str(path))
+            return
+    pytest.fail(f"the page never sent {path.name}")
 
 
 def read(page: Page) -> dict[str, float]:
