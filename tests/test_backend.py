@@ -73,6 +73,7 @@ def test_no_file_descriptor_is_kept(capfd):
     assert after == before
 
 
+@pytest.mark.chain
 def test_a_process_that_starts_keras_says_nothing():
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(

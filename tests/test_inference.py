@@ -41,6 +41,7 @@ def shown(bundle: Bundle, *files: Path, tta: int = 1) -> np.ndarray:
     return np.concatenate([batch.natural for batch in inference.batches(bundle, files, tta)])
 
 
+@pytest.mark.chain
 @pytest.mark.parametrize("tta", [1, 8])
 def test_an_image_of_the_pipeline_gets_the_probabilities_of_predictions_csv(
     tta: int, bundle: Bundle, project: Callable

@@ -38,6 +38,7 @@ def test_stages_without_keras_do_not_import_it() -> None:
     assert run(f"{imports}\nprint(json.dumps(loaded({['keras', 'tensorflow', 'pandas']})))") == ["pandas"]
 
 
+@pytest.mark.chain
 def test_help_of_a_stage_says_what_it_does_and_uses_and_nothing_is_run(tmp_path: Path) -> None:
     code = """
 ended = []

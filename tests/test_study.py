@@ -285,6 +285,7 @@ def test_without_experiments_there_is_no_table(folder, monkeypatch):
 # the presets in the real pipeline
 
 
+@pytest.mark.chain
 def test_every_preset_is_accepted_by_the_pipeline(tmp_path, monkeypatch):
     """`preset apply` and then `dvc repro --dry`, in a repository where every output is there but outdated."""
     chain.copy_project(tmp_path)

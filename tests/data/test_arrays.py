@@ -126,6 +126,7 @@ for use in {list(USES.values())}:
     return dict(zip(USES, map(int, done.stdout.split()), strict=True))
 
 
+@pytest.mark.chain
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux' account of memory")
 @pytest.mark.parametrize("use", USES)
 def test_memory_does_not_grow_by_the_array_unless_nothing_is_dropped(use: str, growth: dict[str, int]) -> None:

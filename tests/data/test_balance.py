@@ -131,6 +131,7 @@ def test_more_per_class_keeps_what_was_chosen_and_copied(plan: Callable, make_ta
     assert more.loc[fewer.index[fewer["balanced"]], "balanced"].all()
 
 
+@pytest.mark.chain
 def test_the_stage_writes_the_copies_that_its_recipes_make(project: Callable) -> None:
     merge_stage.main()
     planned = stage.main()
@@ -146,6 +147,7 @@ def test_the_stage_writes_the_copies_that_its_recipes_make(project: Callable) ->
     assert all(Path(path).is_file() for path in manifest["path"])
 
 
+@pytest.mark.chain
 def test_two_runs_of_the_stage_are_equal_to_the_byte(project: Callable, tree: Callable) -> None:
     merge_stage.main()
     stage.main()
@@ -157,6 +159,7 @@ def test_two_runs_of_the_stage_are_equal_to_the_byte(project: Callable, tree: Ca
     assert tree(paths.BALANCED) != before
 
 
+@pytest.mark.chain
 def test_the_stage_writes_no_copies_of_the_natural_set(project: Callable, tree: Callable) -> None:
     merge_stage.main()
     stage.main()
@@ -166,6 +169,7 @@ def test_the_stage_writes_no_copies_of_the_natural_set(project: Callable, tree: 
     assert len(pd.read_csv(paths.MANIFEST)) == 35
 
 
+@pytest.mark.chain
 def test_ids_of_digits_keep_their_zeros(project: Callable) -> None:
     """`0003`, as in data of one's own, is no number."""
     for file in paths.RAW.glob("*/*.jpg"):
@@ -179,6 +183,7 @@ def test_ids_of_digits_keep_their_zeros(project: Callable) -> None:
     assert all(Path(path).is_file() for path in manifest["path"])
 
 
+@pytest.mark.chain
 def test_a_damaged_original_leaves_what_was_there(project: Callable, tree: Callable) -> None:
     merge_stage.main()
     stage.main()

@@ -55,6 +55,7 @@ def test_without_copies_there_are_no_rows() -> None:
     assert copies.rows(copies.choose(manifest_of(a=("mel", 0)))) == []
 
 
+@pytest.mark.chain
 def test_the_stage_draws_the_copies_beside_their_originals(
     project: Callable, monkeypatch: pytest.MonkeyPatch, tree: Callable
 ) -> None:

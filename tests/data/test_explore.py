@@ -95,6 +95,7 @@ def test_a_sheet_row_shows_different_lesions_spread_over_the_class(tmp_path: Pat
     assert np.diff(shown).min() >= 4
 
 
+@pytest.mark.chain
 def test_the_stage_writes_the_tables_and_the_sheet(project: Callable, tree: Callable) -> None:
     merge_stage.main()
     stage.main()

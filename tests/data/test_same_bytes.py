@@ -47,6 +47,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.chain
 @pytest.mark.parametrize("every", [13, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_sample_has_the_same_bytes(every, tmp_path, write_params):
     for name in SETTINGS:

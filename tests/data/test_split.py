@@ -205,6 +205,7 @@ def test_a_new_lesion_moves_few_others_and_none_of_another_class(
         assert set(moved["dx"]) <= {code}
 
 
+@pytest.mark.chain
 def test_the_stage_writes_the_table_and_its_counts(project: Callable) -> None:
     merge_stage.main()
     balance_stage.main()
@@ -219,6 +220,7 @@ def test_the_stage_writes_the_table_and_its_counts(project: Callable) -> None:
     assert found["leaked_images"]["test"] > 0
 
 
+@pytest.mark.chain
 def test_the_stage_refuses_a_leak_and_leaves_the_old_split(project: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     merge_stage.main()
     balance_stage.main()

@@ -36,6 +36,7 @@ def evaluated(project: Callable) -> pd.DataFrame:
     return splits
 
 
+@pytest.mark.chain
 def test_the_stage_draws_three_sheets_of_test_images(
     evaluated: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable
 ) -> None:

@@ -37,6 +37,7 @@ def made(folder: Path) -> tuple[bytes, bytes]:
     return (folder / paths.REPORT).read_bytes(), (folder / paths.MODEL_CARD).read_bytes()
 
 
+@pytest.mark.chain
 def test_two_folders_and_two_processes_give_the_same_bytes(
     on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
