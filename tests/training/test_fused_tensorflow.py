@@ -51,7 +51,9 @@ def trained(how, optimizer=sgd) -> tuple[keras.Model, list[float]]:
 
 
 @pytest.mark.parametrize("kind", ["AVX512-BF16", "AVX2"])
-@pytest.mark.parametrize(("policy", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.02)])
+@pytest.mark.parametrize(
+    ("policy", "tolerance"), [("float32", 1e-4), pytest.param("mixed_bfloat16", 0.02, marks=pytest.mark.bfloat16)]
+)
 def test_it_trains_as_keras_own(policy, tolerance, kind, monkeypatch):
     monkeypatch.setenv(processor.VARIABLE, kind)
     keras.config.set_dtype_policy(policy)
@@ -89,6 +91,7 @@ def test_steps_of_adam_are_keras_own_but_for_rounding(optimizer):
     assert np.abs(found[0][0] - 1).max() > 0.005
 
 
+@pytest.mark.bfloat16
 def test_adam_trains_where_float16_has_the_loss_scaled():
     keras.config.set_dtype_policy("mixed_float16")
     (_, losses), (_, expected) = trained(fused, adam), trained(nullcontext, adam)
@@ -96,6 +99,7 @@ def test_adam_trains_where_float16_has_the_loss_scaled():
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.bfloat16
 def test_the_kernel_is_in_use_within_the_context_alone(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: [])  # filter gradients are for the CPU
     keras.config.set_dtype_policy("mixed_bfloat16")
