@@ -68,4 +68,4 @@ audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays
-	rm -rf .venv data models metrics/timing.json
+	rm -rf .venv data models

@@ -177,7 +177,7 @@ def differences(reference: Path, disturbed: Path) -> list[str]:
 def results(folder: Path) -> dict[str, bytes]:
     """dvc.lock, and what metrics/ and plots/ hold, less the times."""
     paths = [folder / "dvc.lock", *(folder / "metrics").rglob("*"), *(folder / "plots").rglob("*")]
-    files = [path for path in paths if path.is_file() and path.name != "timing.json"]
+    files = [path for path in paths if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

@@ -22,11 +22,12 @@ import simplejpeg
 from PIL import Image, ImageEnhance, ImageOps
 
 from benchmarks import once
-from skinlesion.classes import CODES
-from skinlesion.data import balance, merge
-from skinlesion.data.archive import unpack
-from skinlesion.data.parallel import over_cores
-from skinlesion.sections import Balance, Data, Images, Operations
+from skinlesion.balance import plan
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.parallel import over_cores
+from skinlesion.download.archive import unpack
+from skinlesion.merge import merge
+from skinlesion.runtime.params.sections import Balance, Data, Images, Operations
 
 UNIT = "images/s"
 ROUNDS = 5
@@ -107,12 +108,12 @@ def ours_merge(raw: Path, work: Path) -> int:
 
 def ours(raw: Path, work: Path) -> int:
     manifest = drawn_up(merged(raw, work), work)
-    balance.make_copies(manifest, work / "balanced", work / "balanced")
+    plan.make_copies(manifest, work / "balanced", work / "balanced")
     return len(manifest)
 
 
 def drawn_up(table: pd.DataFrame, work: Path) -> pd.DataFrame:
-    return balance.plan(table, work / "merged" / "images", work / "balanced" / "images", 17, BALANCE)
+    return plan.plan(table, work / "merged" / "images", work / "balanced" / "images", 17, BALANCE)
 
 
 def plain_merge(raw: Path, work: Path) -> int:

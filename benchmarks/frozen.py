@@ -51,15 +51,16 @@ def classifier() -> "keras.Model":
 
     At their initial values a network without training would let its features grow out of bounds.
     """
-    from skinlesion import backend, params
-    from skinlesion.model.build import build
+    from skinlesion.model.backend import keras
+    from skinlesion.runtime import params
+    from skinlesion.train.network.build import build
 
     settings = params.load()
     head = [layer for layer in settings.heads["gap_dense"] if layer.dropout is None]
     rows = settings.backbones["resnet50"], head, SIZE, None
-    backend.keras.utils.set_random_seed(SEED)
+    keras.utils.set_random_seed(SEED)
     start = build(*rows)
-    layers = [layer for layer in start._flatten_layers() if isinstance(layer, backend.keras.layers.BatchNormalization)]
+    layers = [layer for layer in start._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in layers:
         layer.momentum = 0.0
     start(drawn(2 * BATCH, seed=3)[0], training=True)
@@ -70,7 +71,7 @@ def classifier() -> "keras.Model":
 
 def result(seconds_per_image: float, model: "keras.Model") -> dict:
     """What is told of 15 epochs that took so long for each image, and of a model that they trained with FEW."""
-    from skinlesion.predict import probabilities
+    from skinlesion.model.predict import probabilities
 
     images, labels = drawn(TEST, seed=2)
     found = probabilities(model, images, 64).argmax(axis=1)
@@ -82,7 +83,7 @@ def result(seconds_per_image: float, model: "keras.Model") -> dict:
 
 
 def ours() -> dict:
-    from skinlesion.training import determinism
+    from skinlesion.train.machine import determinism
 
     determinism.enable()
     on_cpu()
@@ -91,9 +92,9 @@ def ours() -> dict:
 
 
 def ours_trained(counts: tuple[int, int]) -> tuple[float, "keras.Model"]:
-    from skinlesion import params
-    from skinlesion.rows import Phase
-    from skinlesion.training.fit import fit
+    from skinlesion.runtime import params
+    from skinlesion.runtime.params.rows import Phase
+    from skinlesion.train.fit import fit
 
     model = classifier()
     changes = {"batch_size": BATCH, "augmentation": None, "max_epochs": None, "early_stopping": None}
@@ -105,7 +106,7 @@ def ours_trained(counts: tuple[int, int]) -> tuple[float, "keras.Model"]:
 
 
 def plain() -> dict:
-    from skinlesion.training.batches import Batches
+    from skinlesion.train.batches import Batches
 
     on_cpu()
     model = classifier()

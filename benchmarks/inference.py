@@ -29,9 +29,9 @@ def rate(predict: Callable[[np.ndarray], object]) -> float:
 
 
 def ours() -> float:
-    from skinlesion import params
-    from skinlesion.model.build import build
-    from skinlesion.predict import probabilities
+    from skinlesion.model.predict import probabilities
+    from skinlesion.runtime import params
+    from skinlesion.train.network.build import build
 
     on_cpu()
     settings = params.load()

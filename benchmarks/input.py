@@ -33,7 +33,7 @@ def rate(batches: Iterable[np.ndarray]) -> float:
 
 def gathered() -> Iterator[np.ndarray]:
     """Batches of images, epoch after epoch."""
-    from skinlesion.training.batches import Batches
+    from skinlesion.train.batches import Batches
 
     images = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
     batches = Batches(images, np.zeros(len(images)), BATCH, seed=1)
@@ -46,9 +46,9 @@ def gathered() -> Iterator[np.ndarray]:
 
 def augmented() -> Iterator[np.ndarray]:
     """The same, augmented on the device."""
-    from skinlesion.backend import keras
-    from skinlesion.sections import Augmentation
-    from skinlesion.training import augmentation
+    from skinlesion.model.backend import keras
+    from skinlesion.runtime.params.sections import Augmentation
+    from skinlesion.train import augmentation
 
     ranges = Augmentation(**USUAL, brightness=0, contrast=0)
     model = keras.Sequential([keras.Input(SHAPE[1:], dtype="uint8"), *augmentation.make(ranges, seed=1)])

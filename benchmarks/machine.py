@@ -7,7 +7,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from skinlesion import processor
+from skinlesion.train.machine import processor
 
 # Kind -> the variables that keep libraries from newer instructions: oneDNN, PyTorch's own kernels, MKL. TensorFlow's
 # other kernels are compiled for AVX. Clock and caches stay those of the machine.

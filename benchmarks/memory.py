@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import once
-from skinlesion import params
-from skinlesion.data import images
+from skinlesion.core import images
+from skinlesion.model import dataset
+from skinlesion.runtime import params
 
 UNIT = "GB"
 LESS = True
@@ -25,23 +26,23 @@ LIMIT = 3.0  # GB: what README states
 
 
 def peak(count: int) -> dict:
-    from skinlesion import backend  # noqa: F401 - before what uses Keras: it starts it quietly
-    from skinlesion.model.build import build
-    from skinlesion.training import devices, resume
-    from skinlesion.training.batches import Batches
-    from skinlesion.training.fit import fit
-    from skinlesion.training.progress import Progress
+    from skinlesion.train.batches import Batches
+    from skinlesion.train.fit import fit
+    from skinlesion.train.machine import devices
+    from skinlesion.train.network.build import build
+    from skinlesion.train.resume import key
+    from skinlesion.train.resume.progress import Progress
 
     settings = with_values(params.load())
     precision = devices.choose_precision("auto", devices.choose("cpu"))
     with tempfile.TemporaryDirectory() as name:
         files = write(Path(name))
         train, validation = (
-            (images.load([files[number % FILES] for number in range(size)], "loading"), np.arange(size) % 7)
+            (dataset.read_images([files[number % FILES] for number in range(size)], "loading"), np.arange(size) % 7)
             for size in (count * 8 // 10, count // 10)
         )
         model = build(settings.backbone, settings.head, SIDE, None, precision)
-        resume.key_of(settings, model, (*train, *validation), device="cpu", precision=precision)
+        key.key_of(settings, model, (*train, *validation), device="cpu", precision=precision)
         batches = Batches(*train, settings.train.batch_size, settings.seed)
         for index in range(len(batches)):
             batches[index]

@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks import figure, machine
 from benchmarks.topic import Topic, rounded
-from skinlesion.files import replace_file
+from skinlesion.runtime.files import replace_file
 
 HEAD = """# Measured side by side
 

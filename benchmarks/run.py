@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import machine, report
 from benchmarks.topic import Topic
-from skinlesion import processor
+from skinlesion.train.machine import processor
 
 FAILED = "failed"
 FOLDER = Path(__file__).parent

@@ -16,14 +16,17 @@ from unittest import mock
 
 import pandas as pd
 
-from skinlesion import backend, params, paths  # backend first: it starts Keras quietly
-from skinlesion.data import dataset, merge, tables
-from skinlesion.data.sample.make import make_sample
-from skinlesion.model.build import build
-from skinlesion.predict import probabilities
-from skinlesion.training import determinism, devices, kernels
-from skinlesion.training.callbacks import MEASURES
-from skinlesion.training.fit import Images, fit
+from skinlesion.core import tables
+from skinlesion.download.sample.make import make_sample
+from skinlesion.merge import merge
+from skinlesion.model import dataset
+from skinlesion.model.backend import keras
+from skinlesion.model.predict import probabilities
+from skinlesion.runtime import params, paths
+from skinlesion.train.callbacks import MEASURES
+from skinlesion.train.fit import Images, fit
+from skinlesion.train.machine import determinism, devices, kernels
+from skinlesion.train.network.build import build
 
 FRESH = (101, 102, 103)  # data.sample_seed of the drawings that no training saw
 KERNELS = {"fused": kernels.fast, "Keras' own": nullcontext}
@@ -76,10 +79,8 @@ def fresh(settings: params.Params) -> Images:
         return dataset.load(pd.concat(parts), "fresh")[1:]
 
 
-def trained(
-    settings: params.Params, train: Images, validation: Images, seed: int, epochs: int | None
-) -> "backend.keras.Model":
-    backend.keras.utils.set_random_seed(seed)
+def trained(settings: params.Params, train: Images, validation: Images, seed: int, epochs: int | None) -> keras.Model:
+    keras.utils.set_random_seed(seed)
     precision = devices.choose_precision(settings.train.precision, "cpu")
     rows = settings.backbone, settings.head, settings.images.size, settings.model.weights
     model = build(*rows, precision, settings.model.attention)

@@ -55,17 +55,18 @@ def rate(times: list[float]) -> float:
 
 def ours(network: Network, precision: str) -> float:
     """The pipeline's training, as the stage train starts it with its default, `deterministic: true`."""
-    from skinlesion import backend, params
-    from skinlesion.model import backbones
-    from skinlesion.model.build import build
-    from skinlesion.rows import Backbone, Phase
-    from skinlesion.training import determinism
-    from skinlesion.training.fit import fit
+    from skinlesion.model.backend import keras
+    from skinlesion.runtime import params
+    from skinlesion.runtime.params.rows import Backbone, Phase
+    from skinlesion.train.fit import fit
+    from skinlesion.train.machine import determinism
+    from skinlesion.train.network import backbones
+    from skinlesion.train.network.build import build
 
     settings = params.load()
     determinism.enable()
     on_cpu()
-    backend.keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(1)
     if network.backbone not in settings.backbones:
         backbones.LIBRARIES["keras_hub.models"] = lambda *_: network.in_keras()
     model = build(Backbone(**network.row), settings.heads["gap"], network.size, None, precision)

@@ -1,14 +1,14 @@
-"""python -m skinlesion: what is done around the pipeline; each command is a module of skinlesion/commands."""
+"""python -m skinlesion: what is done around the pipeline; each command is a folder of skinlesion/commands."""
 
 import argparse
 import sys
 import traceback
 from importlib import import_module
 
-from skinlesion import verbose
-from skinlesion.errors import UserError, in_words
+from skinlesion.runtime import verbose
+from skinlesion.runtime.errors import UserError, in_words
 
-# A command's module (pr_report for pr-report) says in its docstring what the command does; add(parser) gives it its
+# A command's module (pr_report/command.py for pr-report) says in its docstring what the command does; add(parser) gives it its
 # arguments, and `function`. All are imported for --help, so that a module imports what is slow where it uses it.
 COMMANDS = ("demo", "doctor", "export", "pr-report", "predict", "preset", "study")
 
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     verbose.add(top)
     commands = top.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:
-        module = import_module(f"skinlesion.commands.{name.replace('-', '_')}")
+        module = import_module(f"skinlesion.commands.{name.replace('-', '_')}.command")
         module.add(commands.add_parser(name, help=module.__doc__, description=module.__doc__))
     return top
 

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
-from skinlesion import params, paths
-from skinlesion.data import copies, origin, sheet, tables
-from skinlesion.data.balance import make_copies, plan
-from skinlesion.files import replace_folder
-from skinlesion.stage import run
+from skinlesion.balance import copies
+from skinlesion.balance.plan import make_copies, plan
+from skinlesion.core import origin, tables
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_folder
+from skinlesion.sheets import sheet
 
 
 def main() -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """Download: bring HAM10000, or the synthetic sample, into data/raw in HAM10000's own layout."""
 
-from skinlesion import params, paths
-from skinlesion.data.sources import fetch
-from skinlesion.files import replace_folder
-from skinlesion.stage import run
+from skinlesion.download.sources import fetch
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_folder
 
 
 def main() -> None:

@@ -2,17 +2,18 @@
 
 import pandas as pd
 
-from skinlesion import params, paths
-from skinlesion.data import dataset, tables
-from skinlesion.evaluation import predictions, results
-from skinlesion.files import replace_folder, write_json
-from skinlesion.stage import run
+from skinlesion.core import tables
+from skinlesion.evaluate import results
+from skinlesion.model import dataset, predictions
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_folder, write_json
 
 
 def main() -> dict:
     settings = params.load()
-    from skinlesion.model import bundle  # first: it starts Keras quietly
-    from skinlesion.predict import probabilities
+    from skinlesion.model import bundle
+    from skinlesion.model.predict import probabilities
 
     how = settings.evaluate
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)

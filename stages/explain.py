@@ -2,22 +2,25 @@
 
 import pandas as pd
 
-from skinlesion import params, paths
-from skinlesion.classes import CODES
-from skinlesion.data import images, origin, sheet, tables
-from skinlesion.evaluation import choices, pictures, predictions
-from skinlesion.files import replace_folder
-from skinlesion.stage import run
+from skinlesion.core import origin, tables
+from skinlesion.core.ham10000 import CODES
+from skinlesion.explain import choices, pictures
+from skinlesion.model import dataset, predictions
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_folder
+from skinlesion.sheets import sheet
 
 
 def main() -> pd.DataFrame:
     settings = params.load()
-    from skinlesion.model import bundle, gradcam  # bundle first: it starts Keras quietly
+    from skinlesion.explain import gradcam
+    from skinlesion.model import bundle
 
     rows = choices.judged(predictions.of(tables.read(paths.PREDICTIONS), "test"))
     samples, mistakes, explained = choices.samples(rows), choices.mistakes(rows), choices.explained(rows)
     model = bundle.load(paths.MODEL).model
-    shown = images.load(list(explained["path"]), "explaining")
+    shown = dataset.read_images(list(explained["path"]), "explaining")
     heat = gradcam.heatmaps(model, shown, explained["predicted"].map(CODES.index).to_numpy())
 
     source = origin.title(settings.data.source)

@@ -1,9 +1,9 @@
 """Merge: join the image parts with the metadata; resize every image once."""
 
-from skinlesion import params, paths
-from skinlesion.data.merge import merge
-from skinlesion.files import replace_folder, write_json
-from skinlesion.stage import run
+from skinlesion.merge.merge import merge
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_folder, write_json
 
 
 def main() -> dict:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from skinlesion import params, paths
-from skinlesion.files import replace_file
 from skinlesion.report import card, inputs, page, provenance
-from skinlesion.stage import run
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import replace_file
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """Split: assign every image to train, validation, test or unused, and count what leaks."""
 
-from skinlesion import params, paths
-from skinlesion.data import tables
-from skinlesion.data.split import assign, refuse_leaks, summary
-from skinlesion.files import write_json
-from skinlesion.stage import run
+from skinlesion.core import tables
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import write_json
+from skinlesion.split.assign import assign, refuse_leaks, summary
 
 
 def main() -> dict:

@@ -2,24 +2,29 @@
 
 import math
 
-from skinlesion import params, paths, processor
-from skinlesion.data import dataset, tables
-from skinlesion.files import write_json
-from skinlesion.stage import run
+from skinlesion.core import tables
+from skinlesion.model import dataset
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.entry import run
+from skinlesion.runtime.files import write_json
+from skinlesion.train.machine import processor
 
 
 def main() -> dict:
     settings = params.load()
-    from skinlesion import backend  # first: it starts Keras quietly
-    from skinlesion.model import build, bundle
-    from skinlesion.predict import probabilities
-    from skinlesion.training import calibrate, determinism, devices, options, resume
-    from skinlesion.training.fit import fit, summary
+    from skinlesion.model import bundle
+    from skinlesion.model.backend import keras
+    from skinlesion.model.predict import probabilities
+    from skinlesion.train import calibrate, options
+    from skinlesion.train.fit import fit, summary
+    from skinlesion.train.machine import determinism, devices
+    from skinlesion.train.network import build
+    from skinlesion.train.resume.key import kept_progress, key_of
 
     if settings.train.deterministic:
         determinism.enable()
     device = devices.choose(settings.train.device)
-    backend.keras.utils.set_random_seed(settings.seed)
+    keras.utils.set_random_seed(settings.seed)
     precision = devices.choose_precision(settings.train.precision, device)
     print(
         f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device} "
@@ -30,8 +35,8 @@ def main() -> dict:
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
     rows = settings.backbone, settings.head, settings.images.size
     model = build.build(*rows, settings.model.weights, precision, settings.model.attention)
-    key = resume.key_of(settings, model, (*train, *validation), device=device, precision=precision)
-    with resume.progress(key) as progress:
+    key = key_of(settings, model, (*train, *validation), device=device, precision=precision)
+    with kept_progress(key) as progress:
         history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed, progress)
         # Saved in float32, it predicts the same on every machine.
         final = build.build(*rows, weights=None, attention=settings.model.attention)

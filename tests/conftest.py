@@ -16,12 +16,10 @@ import yaml
 from filelock import FileLock
 from PIL import Image
 
-from skinlesion import params
-from skinlesion.classes import CODES
-from skinlesion.data import archive
+from skinlesion.core.ham10000 import CODES
+from skinlesion.download import archive
+from skinlesion.runtime import params
 from tests.helpers import chain
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, which what tests start would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,14 +74,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
 @pytest.fixture(scope="session")
 def document() -> dict:
     """The committed params.yaml as plain values."""
-    return yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((chain.ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The committed params.yaml and presets/, in the current folder."""
-    shutil.copytree(REPOSITORY / "presets", tmp_path / "presets")
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    shutil.copytree(chain.ROOT / "presets", tmp_path / "presets")
+    shutil.copy(chain.ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -91,7 +89,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
     """The committed params.yaml as the stages read it."""
-    return params.load(REPOSITORY / "params.yaml")
+    return params.load(chain.ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +215,7 @@ def project(
 
     Calling it rewrites params.yaml: `project({"data.on_bad_image": "skip"})`.
     """
-    shutil.copytree(REPOSITORY / "presets", tmp_path / "presets")
+    shutil.copytree(chain.ROOT / "presets", tmp_path / "presets")
     shutil.copytree(raw_folder, tmp_path / "data" / "raw")
     monkeypatch.chdir(tmp_path)
 

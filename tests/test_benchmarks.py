@@ -10,9 +10,9 @@ import matplotlib.image
 import pytest
 
 from benchmarks import machine, run, topic
-from skinlesion import processor
+from skinlesion.train.machine import processor
+from tests.helpers.chain import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT / "benchmarks"
 # Each process appends its variant to the file <topic>.turns and says what stands in VALUES for its turn.
 TOPIC = '''"""Toys are compared."""

@@ -10,11 +10,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from skinlesion.backend import keras, quiet
-from skinlesion.calibration import Calibration
-from skinlesion.classes import CODES
-from skinlesion.files import beside, replace_file
+from skinlesion.core.ham10000 import CODES
+from skinlesion.model.backend import keras, quiet
+from skinlesion.model.calibration import Calibration
 from skinlesion.model.model_file import OURS, first_sentence, foreign, read_ours
+from skinlesion.runtime.files import beside, replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 

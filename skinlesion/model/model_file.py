@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from reprlib import repr as short
 
-from skinlesion.calibration import Calibration
-from skinlesion.classes import CODES
-from skinlesion.errors import UserError, listing
+from skinlesion.core.ham10000 import CODES
+from skinlesion.model.calibration import Calibration
+from skinlesion.runtime.errors import UserError, listing
 
 OURS = "skinlesion.json"  # our member; Keras reads its own by name and leaves it alone
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5", OURS}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skinlesion.classes import CODES, COLOURS
+from skinlesion.core.ham10000 import CODES, COLOURS
 from skinlesion.report.drawing import Chart, render
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.wording import NAMES

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from skinlesion.data.origin import SAMPLE
+from skinlesion.core.origin import SAMPLE
 from skinlesion.report import content, wording
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Table, count, markdown

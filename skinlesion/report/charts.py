@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skinlesion.classes import DIAGNOSES
+from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.report.drawing import Chart, render
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import number

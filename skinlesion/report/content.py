@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from skinlesion.classes import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, DIAGNOSES
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Cell, Estimate, Table, count, missing, number
 from skinlesion.report.wording import VALUES, estimate, measure, named

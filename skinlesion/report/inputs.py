@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel
 
-from skinlesion import paths
-from skinlesion.data import tables
-from skinlesion.errors import UserError
+from skinlesion.core import tables
 from skinlesion.report.provenance import Provenance
+from skinlesion.runtime import paths
+from skinlesion.runtime.errors import UserError
 
 METRICS = {
     "data": paths.DATA_METRICS,

@@ -6,7 +6,7 @@ from string import Template
 
 import yaml
 
-from skinlesion.data.origin import SAMPLE
+from skinlesion.core.origin import SAMPLE
 from skinlesion.report import bars, charts, content, people, pictures, wording
 from skinlesion.report.drawing import Chart
 from skinlesion.report.inputs import Inputs

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skinlesion.classes import CODES
+from skinlesion.core.ham10000 import CODES
 from skinlesion.report.bars import WRAPPED
 from skinlesion.report.drawing import Chart, render
 from skinlesion.report.inputs import Inputs

@@ -1,6 +1,6 @@
 """What a result is called, in words: the same ones on the page and on the model card."""
 
-from skinlesion.classes import DIAGNOSES
+from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Estimate, count, missing, number
 

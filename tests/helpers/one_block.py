@@ -1,6 +1,6 @@
 """ResNet18 with its stem and one of its eight blocks: the same kinds of layers, built and trained in a second."""
 
-from skinlesion.rows import Backbone
+from skinlesion.runtime.params.rows import Backbone
 
 ARGUMENTS = {"stackwise_num_filters": [64], "stackwise_num_blocks": [1], "stackwise_num_strides": [1]}
 # The changes of params.yaml that make it the model's backbone, by dotted key.

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from skinlesion import paths
-from skinlesion.classes import CODES
+from skinlesion.core.ham10000 import CODES
+from skinlesion.runtime import paths
 from tests.helpers import one_block
+from tests.helpers.chain import ROOT
 
-ROOT = Path(__file__).parents[2]
 SIDE = 32
 NUMBERS = {"train": 28, "validation": 15, "test": 17, "unused": 2}
 OFF = dict.fromkeys(("flip_vertical", "zoom", "shift", "shear", "brightness", "contrast"), 0)

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from skinlesion.model.build import build
-from skinlesion.params import Params
+from skinlesion.runtime.params import Params
+from skinlesion.train.network.build import build
 from tests.helpers.one_block import one_block
 
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from skinlesion.calibration import Calibration
-from skinlesion.classes import CODES
-from skinlesion.errors import UserError
+from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
+from skinlesion.model.calibration import Calibration
+from skinlesion.runtime.errors import UserError
 
 CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.arange(1, 8) / 28)
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion import params
-from skinlesion.calibration import scale
-from skinlesion.classes import CODES
-from skinlesion.data import explore
-from skinlesion.evaluation import results
-from skinlesion.evaluation.predictions import VARIANTS
+from skinlesion.core.ham10000 import CODES
+from skinlesion.evaluate import results
+from skinlesion.explore import counts
+from skinlesion.model.calibration import scale
+from skinlesion.model.predictions import VARIANTS
 from skinlesion.report.inputs import PICTURES, Inputs, plain
 from skinlesion.report.provenance import Provenance
+from skinlesion.runtime import params
 
 VOID = {"img", "meta"}
 MADE = Provenance("0123456789", {"python": "3.11", "keras": "3.15.1"})
@@ -112,7 +112,7 @@ def history(epochs: tuple[int, ...]) -> pd.DataFrame:
 
 def described(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """What explore says of the images of a predictions table."""
-    return {name: one for name, one in explore.tables(table).items() if name != "class_counts"}
+    return {name: one for name, one in counts.tables(table).items() if name != "class_counts"}
 
 
 def reread(tables: dict[str, pd.DataFrame], folder: Path) -> dict[str, pd.DataFrame]:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from skinlesion.calibration import Calibration
-from skinlesion.classes import CODES
+from skinlesion.core.ham10000 import CODES
+from skinlesion.model.calibration import Calibration
 from skinlesion.report import card
 from skinlesion.report.inputs import Inputs
 
@@ -111,8 +111,8 @@ def test_the_example_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    from skinlesion.backend import keras
     from skinlesion.model import bundle
+    from skinlesion.model.backend import keras
 
     monkeypatch.chdir(tmp_path)
     layers = [keras.layers.Input((80, 80, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7, "softmax")]

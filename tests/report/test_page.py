@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.classes import DIAGNOSES
+from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.report import bars, page, people
 from skinlesion.report.inputs import Inputs
 

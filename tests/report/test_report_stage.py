@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from skinlesion import params, paths
-from skinlesion.errors import UserError
 from skinlesion.report import inputs as report_inputs
 from skinlesion.report.inputs import Inputs
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.errors import UserError
 from stages import report
-
-ROOT = Path(__file__).parents[2]
+from tests.helpers.chain import ROOT
 
 
 def lay_out(inputs: Inputs, folder: Path) -> None:

@@ -1,0 +1,130 @@
+"""The seven operations that make a copy, and the recipe that remakes it exactly.
+
+A recipe reads `rotate=+37.2 flip_horizontal shift=+0.031,-0.012 brightness=0.910`. What it says is what is applied:
+values are drawn, written and read back, so that the manifest alone remakes every copy.
+
+Every CPU makes the same bytes. Results of `a @ b`, np.cos and cv2.warpAffine differ between CPUs in the last bit. So
+floats are added, multiplied and rounded element by element here, and pixels are interpolated in integers.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import cos, radians, sin
+
+import cv2
+import numpy as np
+
+from skinlesion.runtime.params.sections import Operations
+
+Draw = Callable[[np.random.Generator, float], tuple[float, ...] | None]
+
+
+def chance(random: np.random.Generator, probability: float) -> tuple[float, ...] | None:
+    return () if random.random() < probability else None
+
+
+def each_way(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return (random.uniform(-limit, limit),)
+
+
+def each_way_twice(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return tuple(random.uniform(-limit, limit, size=2))
+
+
+def about_one(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+    return (random.uniform(1 - limit, 1 + limit),)
+
+
+def rotate(degrees: float) -> np.ndarray:
+    cosine, sine = (
+        round(cos(radians(degrees)), 9),
+        round(sin(radians(degrees)), 9),
+    )  # the last digits differ between CPUs
+    return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
+
+
+def scale(x: float, y: float) -> np.ndarray:
+    return np.diag([x, y, 1.0])
+
+
+def shift(x: float, y: float) -> np.ndarray:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row of the table: how values are drawn within a range, how they are written, what they do.
+
+    Geometry is a 3x3 matrix in units of the image's side about its centre. Tone maps the 256 grey levels, given the
+    image's mean level.
+    """
+
+    draw: Draw
+    written: str = ""
+    geometry: Callable[..., np.ndarray] | None = None
+    tone: Callable[..., np.ndarray] | None = None
+
+
+OPERATIONS = {
+    "rotate": Operation(each_way, "{:+.1f}", geometry=rotate),
+    "flip_horizontal": Operation(chance, geometry=lambda: scale(-1, 1)),
+    "flip_vertical": Operation(chance, geometry=lambda: scale(1, -1)),
+    "zoom": Operation(about_one, "{:.3f}", geometry=lambda factor: scale(factor, factor)),
+    "shift": Operation(each_way_twice, "{:+.3f}", geometry=shift),
+    "contrast": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: (level - mean) * x + mean),
+    "brightness": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: level * x),
+}
+
+
+def draw(ranges: Operations, random: np.random.Generator) -> str:
+    """Draw a recipe within the ranges of params.yaml; at least one operation acts.
+
+    `ranges` must have one range above 0 (params.yaml is checked for it).
+    """
+    words: list[str] = []
+    while not words:
+        for name, operation in OPERATIONS.items():
+            limit = getattr(ranges, name)
+            values = operation.draw(random, limit) if limit else None
+            if values is not None:
+                written = ",".join(operation.written.format(value) for value in values)
+                words.append(f"{name}={written}" if written else name)
+    return " ".join(words)
+
+
+def apply(recipe: str, image: np.ndarray) -> np.ndarray:
+    """Make the copy of a square RGB uint8 (S, S, 3) that `recipe` describes; borders are reflected, never black."""
+    matrix = np.eye(3)
+    tones = []
+    for word in recipe.split():
+        name, _, written = word.partition("=")
+        values = [float(value) for value in written.split(",")] if written else []
+        operation = OPERATIONS[name]
+        if operation.geometry:
+            matrix = product(operation.geometry(*values), matrix)
+        else:
+            tones.append((operation.tone, values))
+    copy = warp(image, matrix)
+    levels, mean = np.arange(256.0), copy.mean()
+    for tone, values in tones:
+        levels = tone(levels, mean, *values)
+    return cv2.LUT(copy, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """`a @ b` of 3x3 matrices, rounded alike on every CPU."""
+    return (a[:, :, None] * b).sum(axis=1)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Move the pixels of a square image as `matrix` says, in the units of Operation.geometry; exact to 1/32 px."""
+    side = image.shape[0]
+    centre = (side - 1) / 2
+    (a, b, x), (c, d, y), _ = matrix
+    determinant = a * d - b * c
+    across = (np.arange(side) - centre - side * x) / determinant
+    along = (np.arange(side)[:, None] - centre - side * y) / determinant
+    columns = (d * across + (centre - b * along)).astype(np.float32)
+    rows = (a * along + (centre - c * across)).astype(np.float32)
+    maps = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
+    return cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)

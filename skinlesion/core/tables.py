@@ -1,0 +1,20 @@
+"""The CSV tables between stages: ids are text, even where they look like numbers."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from skinlesion.runtime.files import replace_file
+
+IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part"), str)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table that `write` wrote."""
+    return pd.read_csv(path, dtype=IDS, encoding="utf-8")
+
+
+def write(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
+    """Write `table` as CSV with one header line, whole or not at all; the same bytes on every system."""
+    with replace_file(path) as partial:
+        table.to_csv(partial, index=False, float_format=float_format, lineterminator="\n", encoding="utf-8")

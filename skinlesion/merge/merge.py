@@ -1,0 +1,85 @@
+"""Merge: the image parts and the metadata become one folder of equal squares and one table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from skinlesion.core import images, tables
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.parallel import over_cores
+from skinlesion.merge import groups, metadata
+from skinlesion.runtime.errors import UserError, listing
+from skinlesion.runtime.params.sections import Data, Images
+
+COLUMNS = [
+    "image_id", "lesion_id", "group", "dx", "dx_type", "age", "sex", "localization", "part", "width", "height",
+]  # fmt: skip
+
+
+def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFrame, dict]:
+    """Resize every image of `raw` into `target`/images and write `target`/metadata.csv.
+
+    Args:
+        raw: part folders and HAM10000_metadata.csv, as download leaves them.
+        target: an empty folder.
+        data, how: the sections of params.yaml.
+
+    Returns:
+        the table as written, and the counts for metrics/data.json.
+
+    Raises:
+        UserError: rows and images do not match, the metadata is wrong, or images are damaged and
+            data.on_bad_image is `fail`.
+    """
+    pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
+    table = metadata.read(raw / "HAM10000_metadata.csv")
+    files = {file.stem: file for file in sorted(raw.glob("HAM10000_images_part_*/*.jpg"))}
+    metadata.join_images(table, files)
+    (target / "images").mkdir()
+
+    def resize(image_id: str) -> tuple[int, int] | images.BadImage:
+        try:
+            image, shape = images.square(files[image_id], how.size, how.fit)
+        except images.BadImage as bad:
+            return bad
+        images.write_png(target / "images" / f"{image_id}.png", image)
+        return shape
+
+    sizes = over_cores(resize, list(table["image_id"]), "resizing")
+    bad = [size for size in sizes if isinstance(size, images.BadImage)]
+    if bad and data.on_bad_image == "fail":
+        raise UserError(
+            f"{len(bad)} images are damaged: {listing([str(one) for one in bad])}. "
+            f"{metadata.CORRECT}; or leave them out with data.on_bad_image: skip"
+        )
+    table["part"] = [files[image_id].parent.name.rsplit("_", 1)[-1] for image_id in table["image_id"]]
+    whole = [not isinstance(size, images.BadImage) for size in sizes]
+    table = table[whole].reset_index(drop=True)
+    if table.empty:
+        raise UserError(f"every image of {raw} is damaged. Bring the archive again: dvc repro -f download")
+    if table["dx"].nunique() == 1:
+        raise UserError(f"there is nothing to tell apart: every image is {table['dx'].iloc[0]}. Bring more classes")
+    table[["width", "height"]] = [size for size, kept in zip(sizes, whole, strict=True) if kept]
+    group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
+    table["group"] = group_of.to_numpy()
+    table = table[COLUMNS]
+    tables.write(target / "metadata.csv", table)
+    return table, counts(table, damaged=len(bad), joined=joined)
+
+
+def counts(table: pd.DataFrame, damaged: int, joined: int) -> dict:
+    """What metrics/data.json holds."""
+    per_class = table["dx"].value_counts()
+    return {
+        "images": len(table),
+        "lesions": table["lesion_id"].nunique(),
+        "groups": table["group"].nunique(),
+        "images_per_class": {code: int(per_class.get(code, 0)) for code in CODES},
+        "damaged_images_skipped": damaged,
+        "duplicate_pairs_joined": joined,
+        "missing": {
+            "age": int(table["age"].isna().sum()),
+            "sex": int(table["sex"].isin(metadata.UNKNOWN).sum()),
+            "localization": int(table["localization"].isin(metadata.UNKNOWN).sum()),
+        },
+    }

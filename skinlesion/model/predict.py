@@ -1,0 +1,41 @@
+"""Images to probabilities: the one path for validation, evaluation, the command line and the demo."""
+
+import numpy as np
+from tqdm import tqdm
+
+from skinlesion.model import arrays
+from skinlesion.model.backend import keras
+
+# How often each image is predicted -> (quarter turns, mirrored), of which the average counts.
+VIEWS = {
+    1: [(0, False)],
+    8: [(turns, mirrored) for mirrored in (False, True) for turns in range(4)],
+}
+
+
+def probabilities(
+    model: keras.Model, images: np.ndarray, batch_size: int, doing: str | None = None, tta: int = 1
+) -> np.ndarray:
+    """Predict RGB 0-255 images (N, S, S, 3), giving float64 (N, 7) in the order of CODES; each row sums to 1.
+
+    Args:
+        doing: what the progress bar says; None shows none.
+        tta: test-time augmentation, a key of VIEWS; 8 averages over the quarter turns, mirrored and not.
+    """
+    starts = tqdm(range(0, len(images), batch_size), doing, unit="batch", disable=None if doing else True)
+    predicted = []
+    for start in starts:
+        batch = images[start : start + batch_size]
+        views = [model.predict_on_batch(seen(batch, *view)) for view in VIEWS[tta]]
+        predicted.append(np.mean(views, axis=0, dtype=np.float64))
+        arrays.drop(batch)
+    joined = np.concatenate(predicted)
+    return joined / joined.sum(axis=1, keepdims=True)
+
+
+def seen(images: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    """Images (N, S, S, 3) turned by quarters, then mirrored left to right."""
+    if not (turns or mirrored):
+        return images
+    turned = np.rot90(images, turns, axes=(1, 2))
+    return np.ascontiguousarray(turned[:, :, ::-1] if mirrored else turned)

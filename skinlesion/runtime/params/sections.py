@@ -1,0 +1,147 @@
+"""The sections of params.yaml above its tables; a check across sections stands in params.py."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from skinlesion.runtime.params.rows import Count, Range, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Side = Annotated[int, Field(ge=16, le=1024)]
+DUPLICATES = Path("presets/duplicates")
+
+
+class Data(Section):
+    source: Literal["sample", "archive", "kaggle", "dataverse"]
+    sample_seed: Annotated[int, Field(ge=0)]
+    archive: Path | None
+    duplicates: Path | None
+    on_bad_image: Literal["fail", "skip"]
+
+    @model_validator(mode="after")
+    def check(self) -> "Data":
+        if self.source == "archive" and self.archive is None:
+            raise ValueError("source: archive needs data.archive, the path of a zip or folder")
+        if self.duplicates is not None and self.duplicates.parent != DUPLICATES:
+            raise ValueError(f"duplicates must be a file of {DUPLICATES}/, so that DVC sees it change")
+        return self
+
+
+class Images(Section):
+    size: Side
+    fit: Literal["stretch", "crop"]
+
+
+class Operations(Section):
+    """Ranges of the seven augmenting operations; 0 switches one off."""
+
+    rotate: Degrees
+    flip_horizontal: Fraction
+    flip_vertical: Fraction
+    brightness: Range
+    contrast: Range
+    zoom: Range
+    shift: Range
+
+
+class Balance(Section):
+    per_class: Count | None
+    operations: Operations
+
+    @model_validator(mode="after")
+    def check(self) -> "Balance":
+        if self.per_class is not None and not any(self.operations.model_dump().values()):
+            raise ValueError("every operation is 0: copies would equal their originals; set one, or per_class: null")
+        return self
+
+
+class Split(Section):
+    protocol: Literal["lesion", "image"]
+    train: Fraction
+    validation: Fraction
+    test: Fraction
+
+    @model_validator(mode="after")
+    def check(self) -> "Split":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train, validation and test must sum to 1. Received: {total:g}")
+        if min(self.train, self.validation, self.test) == 0:
+            raise ValueError("train, validation and test must each be above 0")
+        return self
+
+
+class Model(Section):
+    backbone: str
+    weights: str | None
+    attention: Literal["none", "se"]
+    head: str
+    configuration: str
+
+
+def half_or_off(probability: float) -> float:
+    if probability not in (0, 0.5):
+        raise ValueError(f"0 (off) or 0.5: Keras' RandomFlip flips half of the images. Received: {probability:g}")
+    return probability
+
+
+Flip = Annotated[float, AfterValidator(half_or_off)]
+
+
+class Augmentation(Section):
+    """Ranges of the online operations; 0 switches one off."""
+
+    flip_horizontal: Flip
+    flip_vertical: Flip
+    rotate: Degrees
+    zoom: Range
+    shift: Range
+    shear: Range
+    brightness: Range
+    contrast: Range
+
+
+class ReduceLearningRate(Section):
+    patience: Count
+    factor: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Train(Section):
+    batch_size: Count
+    max_epochs: Count | None
+    class_weights: Literal["none", "balanced"]
+    augmentation: Augmentation | None
+    label_smoothing: Range
+    optimizer: Literal["adam", "adamw"]
+    weight_decay: Range
+    schedule: Literal["constant", "cosine"]
+    warmup_epochs: Annotated[int, Field(ge=0)]
+    ema: Annotated[float, Field(gt=0, lt=1)] | None
+    monitor: Literal["loss", "accuracy", "balanced_accuracy"]
+    early_stopping: Count | None
+    reduce_learning_rate: ReduceLearningRate | None
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+    device: Literal["auto", "gpu", "cpu"]
+    deterministic: bool
+
+    @model_validator(mode="after")
+    def check(self) -> "Train":
+        if self.schedule != "constant" and self.reduce_learning_rate:
+            raise ValueError(
+                f"schedule: {self.schedule} sets the learning rate of every epoch, so it and reduce_learning_rate "
+                "exclude each other: set reduce_learning_rate: null, or schedule: constant"
+            )
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(
+                f"weight_decay belongs to optimizer: adamw. Received: weight_decay {self.weight_decay:g} with "
+                f"{self.optimizer}; set optimizer: adamw, or weight_decay: 0"
+            )
+        return self
+
+
+class Evaluate(Section):
+    batch_size: Count
+    tta: Literal[1, 8]
+    bootstrap: Annotated[int, Field(ge=100)]

@@ -1,0 +1,34 @@
+"""Every artefact's path, once; relative to the repository's root, where DVC runs the stages."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+
+RAW = Path("data/raw")
+RAW_METADATA = RAW / "HAM10000_metadata.csv"
+
+MERGED = Path("data/merged")
+MERGED_IMAGES = MERGED / "images"
+METADATA = MERGED / "metadata.csv"
+
+BALANCED = Path("data/balanced")
+MANIFEST = BALANCED / "manifest.csv"
+
+SPLITS = Path("data/splits.csv")
+PREDICTIONS = Path("data/predictions.csv")
+MODEL = Path("models/model.keras")
+
+DATA_METRICS = Path("metrics/data.json")
+SPLIT_METRICS = Path("metrics/split.json")
+TRAIN_METRICS = Path("metrics/train.json")
+TEST_METRICS = Path("metrics/test.json")
+INTERVALS_METRICS = Path("metrics/intervals.json")
+
+EXPLORE_PLOTS = Path("plots/explore")
+BALANCE_PLOTS = Path("plots/balance")
+EVALUATE_PLOTS = Path("plots/evaluate")
+EXPLAIN_PLOTS = Path("plots/explain")
+HISTORY = Path("plots/history.csv")
+
+REPORT = Path("plots/report.html")
+MODEL_CARD = Path("models/MODEL_CARD.md")

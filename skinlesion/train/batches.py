@@ -1,0 +1,30 @@
+"""Batches cut from one array of images, in an order that hangs on the seed and the epoch alone."""
+
+import math
+
+import numpy as np
+
+from skinlesion.model import arrays
+from skinlesion.model.backend import keras
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled batches of images uint8 (B, H, W, 3) and labels (B,), each image once an epoch."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
+        super().__init__()
+        self.images, self.labels, self.batch_size, self.seed = images, labels, batch_size, seed
+        self.start(0)
+
+    def start(self, epoch: int, logs: dict | None = None) -> None:
+        """Put the images in the order of an epoch, counted from 0; it can stand as Keras' on_epoch_begin."""
+        self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
+        batch = self.images[rows], self.labels[rows]
+        arrays.drop(self.images)
+        return batch

@@ -1,0 +1,33 @@
+"""The classifier: preprocessing, backbone and head, three named sub-models."""
+
+from skinlesion.model.backend import keras
+from skinlesion.runtime.params.rows import Backbone, HeadLayer
+from skinlesion.train.network import backbones, heads, preprocessing
+
+
+def build(
+    backbone: Backbone,
+    head: list[HeadLayer],
+    size: int,
+    weights: str | None,
+    precision: str = "float32",
+    attention: str = "none",
+) -> keras.Model:
+    """Build a classifier.
+
+    Args:
+        backbone, head: rows of the tables in params.yaml.
+        size: side of the images in px.
+        weights: of the backbone: `imagenet`, None (random), or a file.
+        precision: Keras' dtype policy; it is set for the whole process.
+        attention: none, or se: squeeze-and-excitation on the feature map.
+
+    Returns:
+        a model from RGB 0-255 (N, size, size, 3), uint8 or float, to probabilities (N, 7) in the order of CODES.
+    """
+    keras.config.set_dtype_policy(precision)
+    image = keras.Input((size, size, 3), name="image", dtype="float32")
+    body = backbones.make(backbone, size, weights)
+    pixels = preprocessing.make(backbone.preprocessing, size)(image)
+    probabilities = heads.make(head, body.output.shape[1:], attention)(body(pixels))
+    return keras.Model(image, probabilities, name="skinlesion")

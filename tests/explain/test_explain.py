@@ -1,0 +1,64 @@
+"""The stage explain draws three sheets of the test split, copies among it too, the same bytes each time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skinlesion.core import images, tables
+from skinlesion.model import bundle, dataset, predictions
+from skinlesion.model.calibration import Calibration
+from skinlesion.model.predict import probabilities
+from skinlesion.runtime import params, paths
+from skinlesion.sheets import sheet
+from skinlesion.train.network.build import build
+from stages import balance, explain, merge, split
+from tests.helpers import one_block
+
+CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.full(7, 1 / 7))
+
+
+@pytest.fixture
+def evaluated(project: Callable) -> pd.DataFrame:
+    """A tiny project up to evaluate, with random weights; the splits."""
+    changes = {"split.protocol": "image", "split.train": 0.5, "split.validation": 0.1, "split.test": 0.4}
+    project(changes | one_block.PARAMS)
+    for stage in (merge, balance, split):
+        stage.main()
+    settings = params.load()
+    model = build(settings.backbone, settings.head, 32, weights=None)
+    bundle.save(model, CALIBRATION, "crop", paths.MODEL)
+    splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
+    raw = probabilities(model, dataset.load(splits, "test")[1], 32)
+    tables.write(paths.PREDICTIONS, predictions.table("test", raw, CALIBRATION, splits, metadata))
+    return splits
+
+
+@pytest.mark.chain
+def test_the_stage_draws_three_sheets_of_test_images(
+    evaluated: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable
+) -> None:
+    drawn, write = {}, sheet.write
+
+    def spy(rows: list[sheet.Row], path: Path, title: str, note: str) -> None:
+        drawn[path.name] = rows
+        assert "Synthetic sample, drawn by code: not HAM10000" in title
+        assert "protocol image" in note
+        write(rows, path, title, note)
+
+    monkeypatch.setattr(sheet, "write", spy)
+    explain.main()
+    first = tree(paths.EXPLAIN_PLOTS)
+    assert sorted(first) == sorted(drawn) == ["gradcam.png", "mistakes.png", "samples.png"]
+    explain.main()
+    assert tree(paths.EXPLAIN_PLOTS) == first
+
+    test = evaluated[evaluated["split"] == "test"]
+    assert test["augmented"].any()
+    known = {images.read(Path(path)).tobytes() for path in test["path"]}
+    for name, rows in drawn.items():
+        shown = [picture.image[:, :32].tobytes() for row in rows for picture in row.pictures]
+        assert shown, name
+        assert set(shown) <= known, name

@@ -1,0 +1,98 @@
+"""predictions.csv holds all that evaluation needs."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skinlesion.core.ham10000 import CODES
+from skinlesion.model import predictions
+from skinlesion.model.calibration import Calibration
+
+LABELS = np.array([3, 0, 6, 5, 1, 2, 4, 5])
+RAW = np.random.default_rng(0).dirichlet(np.full(7, 0.3), 8)
+CALIBRATION = Calibration(2.0, np.full(7, 1 / 7), np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.1]))
+METADATA = pd.DataFrame(
+    {
+        "image_id": ["a", "b", "c", "d", "e", "f"],
+        "age": [30.0, np.nan, 50.0, 60.0, 70.0, 80.0],
+        "sex": ["male", "female", "unknown", "male", "female", "male"],
+        "localization": "back",
+        "dx_type": "histo",
+        "lesion_id": "not needed",
+    }
+)
+
+
+@pytest.fixture
+def splits() -> pd.DataFrame:
+    """Lesion 1: a and b, and a copy of a; lesion 2: c and d; e and f alone."""
+    rows = [
+        ("a", "1", "mel", False, "test", True),
+        ("b", "1", "mel", False, "train", False),
+        ("a", "1", "mel", True, "validation", True),
+        ("c", "2", "nv", False, "test", False),
+        ("d", "2", "nv", False, "unused", False),
+        ("e", "3", "bcc", False, "test", False),
+        ("f", "4", "nv", False, "train", False),
+    ]
+    table = pd.DataFrame(rows, columns=["image_id", "group", "dx", "augmented", "split", "leaked"])
+    return table.assign(path=[f"{number}.png" for number in range(7)], operations="", balanced=True)
+
+
+def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype={"group": str})
+
+
+def test_rows_are_those_of_the_split_with_what_is_known_of_them(splits):
+    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
+    assert found["path"].tolist() == ["0.png", "3.png", "5.png"]
+    assert found["leaked"].tolist() == [True, False, False]
+    assert found["lesion_images"].tolist() == [2, 2, 1], "copies are no further views"
+    assert found["age"].tolist() == [30, 50, 70]
+    assert found["sex"].tolist() == ["male", "unknown", "female"]
+    copy = predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA)
+    assert copy[["path", "augmented", "leaked", "age"]].to_numpy().tolist() == [["2.png", True, True, 30]]
+
+
+def test_predicted_is_the_likeliest_class(splits):
+    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
+    assert found["predicted"].tolist() == [CODES[number] for number in RAW[:3].argmax(axis=1)]
+
+
+def test_the_variants_return_from_the_file(splits):
+    table = through_a_file(predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA))
+    one = predictions.of(table[table.columns[::-1]], "test")
+    assert one.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
+    expected = {"raw": RAW[:3], "calibrated": CALIBRATION.scaled(RAW[:3]), "natural": CALIBRATION.corrected(RAW[:3])}
+    assert one.probabilities.keys() == expected.keys()
+    for variant, values in expected.items():
+        np.testing.assert_allclose(one.probabilities[variant], values, atol=2e-6)
+        np.testing.assert_allclose(one.probabilities[variant].sum(axis=1), 1, atol=1e-12)
+
+
+def test_small_probabilities_keep_their_order(splits):
+    tiny = np.full((3, 7), 1e-9) + np.outer([1e-8, 2e-8, 3e-8], np.eye(7)[4])
+    tiny[:, 5] = 1 - tiny.sum(axis=1)
+    table = through_a_file(predictions.table("test", tiny, CALIBRATION, splits, METADATA))
+    assert table["mel"].tolist() == pytest.approx([1.1e-8, 2.1e-8, 3.1e-8], rel=1e-5)
+
+
+def test_each_split_is_found_in_the_one_file(splits):
+    parts = [
+        predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA),
+        predictions.table("test", RAW[1:4], CALIBRATION, splits, METADATA),
+    ]
+    table = through_a_file(pd.concat(parts, ignore_index=True))
+    assert len(predictions.of(table, "validation").labels) == 1
+    np.testing.assert_allclose(predictions.of(table, "test").probabilities["raw"], RAW[1:4], atol=2e-6)
+
+
+def test_predicted_agrees_with_the_probabilities_in_the_file(splits):
+    """Also where two classes differ by less than the file holds: whoever counts either finds one accuracy."""
+    near = np.full((3, 7), 0.04)
+    near[:, 0], near[:, 1] = 0.3999996, 0.4000004
+    found = through_a_file(predictions.table("test", near, CALIBRATION, splits, METADATA))
+    best = predictions.of(found, "test").probabilities["raw"].argmax(axis=1)
+    assert found["predicted"].tolist() == [CODES[number] for number in best]

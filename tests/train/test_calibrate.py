@@ -1,0 +1,52 @@
+"""The calibration that train writes: temperature from validation, frequencies from what was trained on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skinlesion.core.ham10000 import CODES
+from skinlesion.model.calibration import softmax
+from skinlesion.train.calibrate import calibrate
+
+NATURAL = np.array([0.1, 0.05, 0.15, 0.05, 0.1, 0.5, 0.05])
+TRUTH = np.eye(7)
+
+
+@pytest.fixture(scope="module")
+def splits() -> pd.DataFrame:
+    """Training is balanced with copies; 1,000 originals at NATURAL frequencies; the test split is all melanoma."""
+    balanced = [(code, number >= 30, "train") for code in CODES for number in range(100)]
+    rest = [
+        (code, False, "unused") for code, part in zip(CODES, NATURAL, strict=True) for _ in range(int(1000 * part) - 30)
+    ]
+    tested = [("mel", False, "test")] * 500
+    return pd.DataFrame(balanced + rest + tested, columns=["dx", "augmented", "split"])
+
+
+def drawn(frequencies: np.ndarray, temperature: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels at `frequencies`, and what a model says that is right at balanced ones but for its temperature."""
+    random = np.random.default_rng(5)
+    labels = random.choice(7, count, p=frequencies)
+    evidence = random.normal(size=(count, 7)) + 2 * TRUTH[labels]
+    return labels, softmax(2 * evidence * temperature)  # log density ratio of these Gaussians: 2 * evidence
+
+
+def test_frequencies_are_those_of_training_and_of_all_originals_outside_test(splits):
+    found = calibrate(splits, *drawn(NATURAL, 1, 100), None)
+    np.testing.assert_allclose(found.trained, 1 / 7)
+    np.testing.assert_allclose(found.natural, NATURAL, atol=1e-12)
+
+
+def test_class_weights_count_as_more_images_would(splits):
+    weights = dict.fromkeys(range(7), 1.0) | {CODES.index("mel"): 3.0}
+    found = calibrate(splits, *drawn(NATURAL, 1, 100), weights)
+    np.testing.assert_allclose(found.trained, [1 / 9, 1 / 9, 1 / 9, 1 / 9, 3 / 9, 1 / 9, 1 / 9])
+
+
+@pytest.mark.parametrize("planted", [0.6, 1.0, 2.0])
+def test_the_temperature_is_found_although_validation_has_other_frequencies(planted, splits):
+    labels, said = drawn(NATURAL, planted, 60_000)
+    found = calibrate(splits, labels, said, None)
+    assert found.temperature == pytest.approx(planted, rel=0.03)
+    corrected = found.corrected(said)
+    np.testing.assert_allclose(corrected.mean(axis=0), NATURAL, atol=0.006)
