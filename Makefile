@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode $(1) \
 	|| { echo "uv could not install $(1): pip tries"; $(PIP) $(1); }
 
+# The package itself, in place: an edit counts at once. Its build backend is among the pins.
+INSTALL_OURS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
 MARKERS ?= not slow
@@ -19,7 +22,7 @@ help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 # The .pth line lets `.venv/bin/dvc` run the stages with this environment's python, activated or not.
-.venv/ready: requirements-setup.txt requirements.txt
+.venv/ready: requirements-setup.txt requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	@echo "setting up .venv: about 1 GB is downloaded, which takes a minute"
 	@$(PYTHON) -m venv .venv
@@ -27,6 +30,7 @@ help:  ## this list
 	@$(call INSTALL,-r requirements.txt)
 	@echo 'import os, sys; os.environ["PATH"] = os.path.join(sys.prefix, "bin") + os.pathsep + os.environ.get("PATH", "")' \
 		> "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/stages_use_this_python.pth"
+	@$(INSTALL_OURS)
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements-dev.txt
@@ -68,4 +72,4 @@ audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays
-	rm -rf .venv data models
+	rm -rf .venv data/[!R]* models/[!R]*

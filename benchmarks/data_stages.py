@@ -39,7 +39,7 @@ IN_MEMORY = Path("/dev/shm")
 OPERATIONS = Operations(
     rotate=180, flip_horizontal=0.5, flip_vertical=0.5, brightness=0.1, contrast=0.1, zoom=0.15, shift=0.05
 )
-BALANCE = Balance(per_class=2000 // IN_TEN, operations=OPERATIONS)
+BALANCE = Balance(seed=17, per_class=2000 // IN_TEN, operations=OPERATIONS)
 DATA = Data(source="sample", sample_seed=0, archive=None, duplicates=None, on_bad_image="fail")
 
 Stages = Callable[[Path, Path], int]
@@ -113,7 +113,7 @@ def ours(raw: Path, work: Path) -> int:
 
 
 def drawn_up(table: pd.DataFrame, work: Path) -> pd.DataFrame:
-    return plan.plan(table, work / "merged" / "images", work / "balanced" / "images", 17, BALANCE)
+    return plan.plan(table, work / "merged" / "images", work / "balanced" / "images", BALANCE)
 
 
 def plain_merge(raw: Path, work: Path) -> int:

@@ -13,7 +13,7 @@ import yaml
 if TYPE_CHECKING:
     import keras
 
-PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
+TABLES = Path(__file__).resolve().parents[1] / "networks.yaml"
 # Without squeeze-and-excitation, and with relu6 (github.com/tensorflow/tpu, models/official/efficientnet/lite).
 EFFICIENTNET_LITE0 = {
     "constructor": "keras_hub.models.EfficientNetBackbone",
@@ -33,6 +33,9 @@ EFFICIENTNET_LITE0 = {
     },
     "preprocessing": "torch",
     "smallest": 32,
+    "multiple": 1,
+    "class_tokens": None,
+    "imagenet": "imagenet",
 }
 
 
@@ -46,13 +49,13 @@ class Network:
 
     @property
     def row(self) -> dict[str, Any]:
-        rows = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["backbones"]
+        rows = yaml.safe_load(TABLES.read_text(encoding="utf-8"))["backbones"]
         return {"efficientnet_lite0": EFFICIENTNET_LITE0, **rows}[self.backbone]
 
     def in_keras(self) -> "keras.Model":
         """From scaled images (N, size, size, 3) to a feature map, with random weights."""
         library, name = self.row["constructor"].rsplit(".", 1)
-        return getattr(importlib.import_module(library), name)(**self.row.get("arguments", {}), **self.given)
+        return getattr(importlib.import_module(library), name)(**self.row["arguments"], **self.given)
 
 
 NETWORKS = {

@@ -1,4 +1,4 @@
-"""python -m skinlesion: what is done around the pipeline; each command is a folder of skinlesion/commands."""
+"""What is done around the pipeline: each command is a folder of skinlesion/commands."""
 
 import argparse
 import sys
@@ -8,13 +8,13 @@ from importlib import import_module
 from skinlesion.runtime import verbose
 from skinlesion.runtime.errors import UserError, in_words
 
-# A command's module (pr_report/command.py for pr-report) says in its docstring what the command does; add(parser) gives it its
-# arguments, and `function`. All are imported for --help, so that a module imports what is slow where it uses it.
+# A command's module (pr_report/command.py for pr-report) says in its docstring what the command does; add(parser) gives
+# it its arguments, and `function`. All are imported for --help, so that a module imports what is slow where it uses it.
 COMMANDS = ("demo", "doctor", "export", "pr-report", "predict", "preset", "study")
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python -m skinlesion", description=__doc__)
+    top = argparse.ArgumentParser(prog="skinlesion", description=__doc__)
     verbose.add(top)
     commands = top.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:

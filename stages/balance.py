@@ -14,7 +14,7 @@ from skinlesion.sheets import sheet
 def main() -> pd.DataFrame:
     settings = params.load()
     table = tables.read(paths.METADATA)
-    manifest = plan(table, paths.MERGED_IMAGES, paths.BALANCED / "images", settings.seed, settings.balance)
+    manifest = plan(table, paths.MERGED_IMAGES, paths.BALANCED / "images", settings.balance)
     with replace_folder(paths.BALANCED) as target:
         make_copies(manifest, target, paths.BALANCED)
         tables.write(target / paths.MANIFEST.name, manifest)

@@ -9,7 +9,7 @@ from skinlesion.split.assign import assign, refuse_leaks, summary
 
 def main() -> dict:
     settings = params.load()
-    table = assign(tables.read(paths.MANIFEST), settings.seed, settings.split)
+    table = assign(tables.read(paths.MANIFEST), settings.split)
     if settings.split.protocol == "lesion":
         refuse_leaks(table)
     metrics = summary(table, settings.split.protocol)

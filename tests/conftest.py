@@ -21,6 +21,8 @@ from skinlesion.download import archive
 from skinlesion.runtime import params
 from tests.helpers import chain
 
+FILES = ("params.yaml", "networks.yaml")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, which what tests start would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -73,15 +75,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
 
 @pytest.fixture(scope="session")
 def document() -> dict:
-    """The committed params.yaml as plain values."""
-    return yaml.safe_load((chain.ROOT / "params.yaml").read_text(encoding="utf-8"))
+    """The committed params.yaml and the tables of networks.yaml, as plain values."""
+    return {key: value for file in FILES for key, value in yaml.safe_load((chain.ROOT / file).read_text()).items()}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The committed params.yaml and presets/, in the current folder."""
+    """The committed params.yaml, networks.yaml and presets/, in the current folder."""
     shutil.copytree(chain.ROOT / "presets", tmp_path / "presets")
-    shutil.copy(chain.ROOT / "params.yaml", tmp_path)
+    for file in FILES:
+        shutil.copy(chain.ROOT / file, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -100,13 +103,21 @@ def change(document: dict) -> Callable[[dict[str, Any]], params.Params]:
 
 @pytest.fixture(scope="session")
 def write_params(document: dict) -> Callable[[Path, dict[str, Any]], Path]:
-    """`write_params(path, {"seed": 5})`: the committed params.yaml with other values, as a file."""
+    """`write_params(path, {"seed": 5})`: the committed params.yaml with other values, and networks.yaml beside it."""
 
     def write(path: Path, changes: dict[str, Any]) -> Path:
-        path.write_text(yaml.safe_dump(with_values(document, changes)), encoding="utf-8")
+        write_document(path, with_values(document, changes))
         return path
 
     return write
+
+
+def write_document(path: Path, content: dict) -> None:
+    """Write a document as `document` is: params to `path`, what a network is made of to networks.yaml beside it."""
+    tables = {key: content[key] for key in params.Networks.model_fields if key in content}
+    rest = {key: value for key, value in content.items() if key not in tables}
+    path.write_text(yaml.safe_dump(rest, sort_keys=False), encoding="utf-8")
+    path.with_name("networks.yaml").write_text(yaml.safe_dump(tables, sort_keys=False), encoding="utf-8")
 
 
 def noise(seed: int, height: int = 30, width: int = 40) -> np.ndarray:
@@ -196,7 +207,7 @@ def reproduced(shared: Callable, raw_folder: Path, document: dict) -> Path:
         content = with_values(document, chain.SMALL | {"data.archive": str(folder / "archive")})
         row = content["backbones"]["resnet18"]
         content["backbones"]["two_blocks"] = deepcopy(row | {"arguments": row["arguments"] | chain.TWO_BLOCKS})
-        (folder / "project" / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        write_document(folder / "project" / "params.yaml", content)
         chain.commit(folder / "project", "the project")
         assert chain.ran(chain.dvc(folder / "project", "repro")) == chain.STAGES
         chain.commit(folder / "project", "its results")

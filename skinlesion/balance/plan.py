@@ -18,7 +18,7 @@ from skinlesion.runtime.params.sections import Balance, Operations
 COLUMNS = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced"]
 
 
-def plan(table: pd.DataFrame, folder: Path, copies: Path, seed: int, how: Balance) -> pd.DataFrame:
+def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.DataFrame:
     """Write the manifest: every original, and the copies that fill small classes.
 
     Args:
@@ -38,7 +38,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, seed: int, how: Balanc
     )
     if how.per_class is None:
         return originals[COLUMNS]
-    rank = originals["image_id"].map(lambda image_id: digest(seed, "choose", image_id))
+    rank = originals["image_id"].map(lambda image_id: digest(how.seed, "choose", image_id))
     place = rank.groupby(originals["dx"]).rank(method="first") - 1
     originals["balanced"] = place < how.per_class
     size = originals.groupby("dx")["image_id"].transform("size")
@@ -49,7 +49,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, seed: int, how: Balanc
             **original._asdict(),
             "path": (copies / original.dx / f"{original.image_id}_{number:03d}.png").as_posix(),
             "augmented": True,
-            "operations": recipe(seed, original.image_id, number, how.operations),
+            "operations": recipe(how.seed, original.image_id, number, how.operations),
         }
         for original, share in zip(originals.itertuples(index=False), shares, strict=True)
         for number in range(1, int(share))

@@ -1,4 +1,4 @@
-"""Pictures as people have them to calibrated probabilities: the one path for the command line and the demo."""
+"""Pictures as people have them to calibrated probabilities: the one path for Python, the command line and the demo."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from skinlesion.core import images
 from skinlesion.core.ham10000 import CODES
-from skinlesion.model.bundle import Bundle
+from skinlesion.model.bundle import Bundle, load
 from skinlesion.model.predict import probabilities
 
 RESEARCH_ONLY = "Research only, not a diagnosis: whoever is worried about a spot on the skin sees a physician."
@@ -36,6 +36,36 @@ class Batch:
     def predicted(self) -> np.ndarray:
         """(n,) the most probable class of each, as numbers of CODES."""
         return self.natural.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained model, ready for pictures."""
+
+    bundle: Bundle
+
+    @classmethod
+    def load(cls, path: Path) -> "Classifier":
+        """Raises UserError where `path` is no model of this pipeline."""
+        return cls(load(path))
+
+    def predict(self, picture: str | Path | BytesIO | np.ndarray, tta: int = 1) -> dict[str, float]:
+        """The probability of each class by its code, at the model's temperature and natural class frequencies.
+
+        They are those of `skinlesion predict` and of data/predictions.csv's natural columns.
+
+        Args:
+            picture: a picture file, or RGB uint8 (H, W, 3). Any size: it is made a square as in training.
+            tta: 8 averages over the eight turned and mirrored views, as evaluate.tta does.
+
+        Raises:
+            BadImage: the file cannot be decoded whole.
+        """
+        if isinstance(picture, np.ndarray):
+            seen = images.fit(picture, self.bundle.model.input_shape[1], self.bundle.fit)
+        else:
+            seen = square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
+        return dict(zip(CODES, natural(self.bundle, seen[None], tta)[0].tolist(), strict=True))
 
 
 def square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:

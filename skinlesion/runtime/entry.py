@@ -44,5 +44,8 @@ class Parser(argparse.ArgumentParser):
 
         pipeline = Path(self.script.__file__).parents[1] / "dvc.yaml"
         used = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][self.name]["params"]
-        self.epilog = f"It uses of params.yaml: {', '.join(used)}."
+        files = {"params.yaml": [entry for entry in used if isinstance(entry, str)]}
+        for entry in used:
+            files |= entry if isinstance(entry, dict) else {}
+        self.epilog = "\n".join(f"It uses of {file}: {', '.join(keys)}." for file, keys in files.items())
         return super().format_help()

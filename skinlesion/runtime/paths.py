@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+NETWORKS = Path("networks.yaml")
 
 RAW = Path("data/raw")
 RAW_METADATA = RAW / "HAM10000_metadata.csv"

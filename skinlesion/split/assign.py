@@ -16,14 +16,14 @@ from skinlesion.runtime.params.sections import Split
 SPLITS = ("train", "validation", "test")
 
 
-def assign(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
+def assign(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
     """Add the columns `split` (train, validation, test or unused; stratified by dx) and `leaked` to the manifest.
 
     Raises:
         UserError: a class has too few lesions (protocol lesion) or images (protocol image) for three splits, or none
             of its balanced rows falls to train.
     """
-    table = PROTOCOLS[how.protocol](manifest, seed, how)
+    table = PROTOCOLS[how.protocol](manifest, how)
     untaught = sorted(set(table["dx"]) - set(table.loc[table["split"] == "train", "dx"]))
     if untaught:
         raise UserError(
@@ -32,27 +32,30 @@ def assign(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
     return table.assign(leaked=leaks(table))
 
 
-def by_lesion(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
+def by_lesion(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
     originals = manifest[~manifest["augmented"]]
     groups = originals.groupby("group").agg(dx=("dx", "first"), images=("image_id", "size"))
-    split_of = deal(groups.reset_index(names="unit"), seed, how, "lesions")
+    split_of = deal(groups.reset_index(names="unit"), how, "lesions")
     split = manifest["group"].map(split_of)
     # A copy, or an original beyond per_class, is training material or nothing.
     outside = np.where(split == "train", ~manifest["balanced"], manifest["augmented"])
     return manifest.assign(split=split.mask(outside, "unused"))
 
 
-def by_image(manifest: pd.DataFrame, seed: int, how: Split) -> pd.DataFrame:
+def by_image(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
     rows = manifest[manifest["balanced"]]
     units = pd.DataFrame({"unit": rows["path"], "dx": rows["dx"], "images": 1})
-    return manifest.assign(split=manifest["path"].map(deal(units, seed, how, "images")).fillna("unused"))
+    return manifest.assign(split=manifest["path"].map(deal(units, how, "images")).fillna("unused"))
 
 
 PROTOCOLS = {"lesion": by_lesion, "image": by_image}
 
 
-def deal(units: pd.DataFrame, seed: int, how: Split, called: str) -> pd.Series:
+def deal(units: pd.DataFrame, how: Split, called: str) -> pd.Series:
     """Deal the units of each class to the splits, so that each split gets its fraction of the class's images.
+
+    Under `folds` the units of each class are first cut into so many folds, one of which is the test split; the rest is
+    dealt to validation and train, beginning behind the fold.
 
     Args:
         units: unit (an id), dx, images (how many images the unit brings).
@@ -60,23 +63,43 @@ def deal(units: pd.DataFrame, seed: int, how: Split, called: str) -> pd.Series:
     Returns:
         the split by unit.
     """
-    units = units.assign(rank=[digest(seed, "split", unit) for unit in units["unit"]])
+    units = units.assign(rank=[digest(how.seed, "split", unit) for unit in units["unit"]])
     dealt = []
     for code, members in units.sort_values("rank").groupby("dx"):
-        if len(members) < len(SPLITS):
+        if len(members) < max(how.folds or 0, len(SPLITS)):
+            wanted = f"{how.folds} folds" if how.folds else "train, validation and test"
             raise UserError(
-                f"class {code} has {len(members)} {called}, too few for train, validation and test. "
+                f"class {code} has {len(members)} {called}, too few for {wanted}. "
                 "Bring more, or leave the class out of the metadata"
             )
-        # In the order test, validation, train: a unit belongs where its middle falls, the first of each for sure.
-        middle = (members["images"].cumsum() - members["images"] / 2) / members["images"].sum()
-        bounds = np.array([how.test, how.test + how.validation])
-        order = np.searchsorted(bounds, middle, side="right")
-        order[0], order[-1] = 0, 2
-        if 1 not in order:
-            order[min(int((order == 0).sum()), len(order) - 2)] = 1
-        dealt.append(pd.Series(np.array(("test", "validation", "train"))[order], index=members["unit"]))
+        split = pd.Series("test", index=members["unit"])
+        images = members["images"].to_numpy()
+        if how.folds:
+            fold = cut(images, [1 / how.folds] * how.folds)
+            behind = np.concatenate([np.flatnonzero(fold > how.fold), np.flatnonzero(fold < how.fold)])
+            validation = how.validation / (how.validation + how.train)
+            names = np.array(["validation", "train"])
+            split.iloc[behind] = names[cut(images[behind], [validation, 1 - validation])]
+        else:
+            split[:] = np.array(["test", "validation", "train"])[cut(images, [how.test, how.validation, how.train])]
+        dealt.append(split)
     return pd.concat(dealt)
+
+
+def cut(images: np.ndarray, shares: list[float]) -> np.ndarray:
+    """Cut a row of units, which bring so many images each, into parts by `shares`, which sum to 1; none is empty.
+
+    A unit belongs where its middle falls. There are at least as many units as shares.
+
+    Returns:
+        the number of each unit's part.
+    """
+    part = np.searchsorted(np.cumsum(shares)[:-1], (np.cumsum(images) - images / 2) / images.sum(), side="right")
+    last = -1
+    for place in range(len(part)):
+        units_left = len(part) - place
+        part[place] = last = np.clip(part[place], len(shares) - units_left, last + 1)
+    return part
 
 
 def leaks(table: pd.DataFrame) -> pd.Series:

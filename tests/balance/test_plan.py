@@ -25,8 +25,8 @@ FOLDER, COPIES = Path("merged/images"), Path("balanced/images")
 @pytest.fixture
 def plan(settings: params.Params) -> Callable[..., pd.DataFrame]:
     def make(table: pd.DataFrame, per_class: int | None = PER_CLASS, seed: int = 17) -> pd.DataFrame:
-        how = settings.balance.model_copy(update={"per_class": per_class})
-        return planned.plan(table, FOLDER, COPIES, seed, how)
+        how = settings.balance.model_copy(update={"per_class": per_class, "seed": seed})
+        return planned.plan(table, FOLDER, COPIES, how)
 
     return make
 
@@ -156,7 +156,10 @@ def test_two_runs_of_the_stage_are_equal_to_the_byte(project: Callable, tree: Ca
     before = tree(paths.BALANCED)
     stage.main()
     assert tree(paths.BALANCED) == before
-    project({"seed": 18})
+    project({"seed": 18})  # of the initial weights
+    stage.main()
+    assert tree(paths.BALANCED) == before
+    project({"balance.seed": 18})
     stage.main()
     assert tree(paths.BALANCED) != before
 

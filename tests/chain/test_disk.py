@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.chain import ROOT
-
 resource = pytest.importorskip("resource")
 
 NOBODY = 65534
@@ -29,7 +27,7 @@ def python(code: str, folder: Path, room: int | None = None) -> subprocess.Compl
     imports = "import os\nfrom pathlib import Path\nfrom skinlesion.runtime.files import replace_folder, write_json\n"
     body = f"{imports}from skinlesion.runtime.entry import run\ndef main():\n    {code}\nrun(main, 'trial')\n"
     limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))) if room is not None else None
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", body]
     return subprocess.run(
         command, cwd=folder, env=environment, preexec_fn=limit, capture_output=True, text=True, check=False

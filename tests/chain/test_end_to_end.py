@@ -64,16 +64,18 @@ def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(p
 
 
 def test_an_unused_row_of_a_table_changes_nothing(project):
-    params = project / "params.yaml"
-    committed = params.read_text()
-    content = yaml.safe_load(committed)
-    content["configurations"]["B"][0]["epochs"] = 99
-    content["backbones"]["resnet50"]["smallest"] = 33
-    params.write_text(yaml.safe_dump(content, sort_keys=False))
+    params, networks = (project / name for name in ("params.yaml", "networks.yaml"))
+    committed = {file: file.read_text() for file in (params, networks)}
+    changed = {file: yaml.safe_load(text) for file, text in committed.items()}
+    changed[params]["configurations"]["B"][0]["epochs"] = 99
+    changed[networks]["backbones"]["resnet50"]["smallest"] = 33
     try:
+        for file, content in changed.items():
+            file.write_text(yaml.safe_dump(content, sort_keys=False))
         assert ran(dvc(project, "repro")) == []
     finally:
-        params.write_text(committed)
+        for file, text in committed.items():
+            file.write_text(text)
 
 
 def test_a_damaged_input_stops_its_stage_with_one_message_and_changes_nothing(project):

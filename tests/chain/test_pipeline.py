@@ -22,47 +22,59 @@ def entries(stage: str, *kinds: str) -> dict[str, dict]:
     return {k: v for entry in listed for k, v in (entry if isinstance(entry, dict) else {entry: {}}).items()}
 
 
+def tracked_by(stage: str) -> list[str]:
+    """The keys that it tracks, of params.yaml and of networks.yaml."""
+    entries = STAGES[stage]["params"]
+    own = [entry for entry in entries if isinstance(entry, str)]
+    others = [(file, keys) for entry in entries if isinstance(entry, dict) for file, keys in entry.items()]
+    assert {file for file, _ in others} <= {"networks.yaml"}
+    return own + [key for _, keys in others for key in keys]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_those_the_stage_reads(stage):
     rows = {"backbone": "backbones", "head": "heads", "phases": "configurations"}  # properties that pick a row
     read = set(re.findall(r"settings\.(\w+)", (ROOT / "stages" / f"{stage}.py").read_text()))
-    tracked = {param.split(".")[0] for param in STAGES[stage]["params"]}
+    tracked = {param.split(".")[0] for param in tracked_by(stage)}
     assert {rows.get(name, name) for name in read} == tracked
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_tracked_params_exist(stage):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for param in STAGES[stage]["params"]:
-        value = params
-        for key in re.sub(r"\$\{model\.(\w+)\}", lambda match: params["model"][match[1]], param).split("."):
+def test_tracked_params_exist(stage, document):
+    for param in tracked_by(stage):
+        value = document
+        for key in re.sub(r"\$\{model\.(\w+)\}", lambda match: document["model"][match[1]], param).split("."):
             assert key in value, param
             value = value[key]
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_run_cache_sees_every_param(stage):
+def test_the_run_cache_sees_every_param(stage, document):
     """DVC 3 leaves keys named size and nfiles out of its run-cache key: it would bring back outputs of another size."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
 
     def keys(value: object) -> Iterator[str]:
         for key, inner in value.items() if isinstance(value, dict) else ():
             yield key
             yield from keys(inner)
 
-    tracked = [params[param] for param in STAGES[stage]["params"] if param in params]
+    tracked = [document[param] for param in tracked_by(stage) if param in document]
     assert not {"size", "nfiles"} & {key for section in tracked for key in keys(section)}
 
 
 def test_every_param_is_tracked_by_a_stage():
     """But for the number of workers: no result hangs on it, so a change of it is no reason to run anything again."""
-    tracked = {param.split(".")[0] for stage in STAGES.values() for param in stage["params"]}
+    tracked = {param.split(".")[0] for stage in STAGES for param in tracked_by(stage)}
     assert tracked == set(Params.model_fields) - {"workers"}
+
+
+def test_another_seed_trains_on_the_same_split():
+    """Or test images of one seed would have taught another, and an ensemble of both would leak."""
+    assert [stage for stage in STAGES if "seed" in tracked_by(stage)] == ["train", "evaluate", "report"]
 
 
 @pytest.mark.parametrize("stage", DATA_STAGES)
 def test_no_data_stage_hangs_on_the_model(stage):
-    assert not [param for param in STAGES[stage]["params"] if re.match("model|train|backbones|heads|conf", param)]
+    assert not [param for param in tracked_by(stage) if re.match("model|train|backbones|heads|conf", param)]
     assert not [dep for dep in STAGES[stage]["deps"] if re.match("skinlesion/(model|train|evaluate)|models", dep)]
 
 

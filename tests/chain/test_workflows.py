@@ -111,7 +111,7 @@ def test_the_job_that_may_write_runs_nothing_of_the_pull_request():
 def test_the_comment_is_pr_reports_and_the_summary_has_it_too():
     jobs = load("pr.yml")["jobs"]
     said = commands(jobs["check"])
-    assert 'python -m skinlesion pr-report "$BASE" > comment.md' in said
+    assert 'skinlesion pr-report "$BASE" > comment.md' in said
     assert 'cat comment.md >> "$GITHUB_STEP_SUMMARY"' in said
     assert "--edit-last --create-if-none --body-file comment.md" in commands(jobs["comment"])
 

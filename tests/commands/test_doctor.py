@@ -246,7 +246,7 @@ def test_a_backend_that_is_not_there_is_a_problem():
     code = "from skinlesion.commands.doctor import compute; found = compute.backend(); print(found.state, found.text)"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_BACKEND": "absent", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "KERAS_BACKEND": "absent"},
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,5 @@
 """python -m skinlesion, as it is typed."""
 
-import os
 import subprocess
 import sys
 from importlib import import_module
@@ -37,13 +36,12 @@ def test_apply_changes_params_and_says_what(folder, capsys):
 def test_a_user_error_is_its_message_on_stderr_and_exit_code_1(folder):
     done = subprocess.run(
         [sys.executable, "-m", "skinlesion", "preset", "apply", "resnet51"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("python -m skinlesion: no preset is named 'resnet51'. Did you mean")
+    assert done.stderr.startswith("skinlesion: no preset is named 'resnet51'. Did you mean")
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
@@ -61,7 +59,7 @@ def test_a_command_line_that_makes_no_sense_shows_the_usage(words, folder, capsy
     with pytest.raises(SystemExit) as caught:
         main(words)
     assert caught.value.code == 2
-    assert "usage: python -m skinlesion" in capsys.readouterr().err
+    assert "usage: skinlesion" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -276,7 +276,7 @@ def test_an_unknown_base_says_what_to_fetch(base, clone, capsys):
     assert main(["pr-report", base]) == 1
     said = capsys.readouterr()
     assert f"Received: {base!r}" in said.err
-    assert "git fetch origin nowhere, then python -m skinlesion pr-report origin/nowhere" in said.err
+    assert "git fetch origin nowhere, then skinlesion pr-report origin/nowhere" in said.err
     assert said.out == ""
 
 

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import io
-import os
 import random
 import re
 import signal
@@ -23,7 +22,6 @@ import pytest
 from skinlesion.download import responses, transfer
 from skinlesion.download.transfer import check_room, fetch, missing
 from skinlesion.runtime.errors import UserError
-from tests.helpers.chain import ROOT
 
 BODY = random.Random(1).randbytes(5 * transfer.CHUNK + 17)
 SECRET = "hunter2-0123456789"
@@ -355,7 +353,7 @@ def test_a_killed_download_resumes(path: Path) -> None:
     code += "fetch(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
     with serving(BODY, stall(4 * transfer.CHUNK), good) as server:
         command = [sys.executable, "-c", code, server.url, str(path), str(len(BODY)), MD5]
-        killed = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        killed = subprocess.Popen(command)
         deadline = time.monotonic() + 60
         while transfer.bytes_of(transfer.partial(path)) < 2 * transfer.CHUNK:
             assert killed.poll() is None

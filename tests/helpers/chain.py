@@ -51,7 +51,8 @@ def copy_project(folder: Path) -> None:
     """What a clone of this project has without its results."""
     for name in ("stages", "skinlesion", "presets", ".dvc/plots"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+    files = ("dvc.yaml", "params.yaml", "networks.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
+    for name in files:
         shutil.copy(ROOT / name, folder / name)
 
 

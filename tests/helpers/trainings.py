@@ -70,11 +70,10 @@ def write_set(folder: Path, *splits: str) -> Path:
 
 
 def start(stage: str, folder: Path, backend: str = "tensorflow") -> subprocess.Popen:
-    found = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
+        [sys.executable, ROOT / "stages" / f"{stage}.py"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": found, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
+        env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -17,7 +17,6 @@ from skinlesion.model import arrays, dataset, predict
 from skinlesion.runtime.params import Params
 from skinlesion.train.batches import Batches
 from skinlesion.train.resume import key
-from tests.helpers.chain import ROOT
 
 BUDGET = 10_000  # bytes: three pages of memory hold more
 
@@ -119,10 +118,7 @@ for use in {list(USES.values())}:
     print(most() - before)
 """
     folder = tmp_path_factory.mktemp("uses")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return dict(zip(USES, map(int, done.stdout.split()), strict=True))
 
 
@@ -166,8 +162,7 @@ def test_a_killed_process_leaves_nothing(tmp_path: Path) -> None:
         "import os, signal, numpy as np; from skinlesion.model import arrays; arrays.BUDGET = 0\n"
         "arrays.empty((9999,), np.uint8)[:] = 1; os.kill(os.getpid(), signal.SIGKILL)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
     assert done.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.rglob("*")] == ["data"]
 
@@ -180,8 +175,7 @@ def test_a_full_disk_is_said_with_the_place_and_the_size() -> None:
         "try: arrays.empty((3 * 10**9,), np.uint8)\n"
         "except OSError as error: print(error)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[Errno 27] File too large for 3.0 GB that memory is to be spared: 'data'\n"
 
 

@@ -1,12 +1,12 @@
 """params.yaml: the committed one loads; every mistake is refused with its key, the rule and a way out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
@@ -100,7 +100,8 @@ def test_mistakes_are_refused(name: str, tmp_path: Path, write_params: Write) ->
     path = write_params(tmp_path / "params.yaml", changes)
     with pytest.raises(UserError) as caught:
         params.load(path)
-    for word in (str(path), *words):
+    tables = next(iter(changes)).split(".")[0] in params.Networks.model_fields
+    for word in (str(path.with_name("networks.yaml") if tables else path), *words):
         assert word in str(caught.value)
 
 
@@ -126,8 +127,8 @@ def test_broken_yaml_is_refused(content: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "5", "- train"])
-def test_yaml_that_is_no_document_of_params_is_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(content)
+def test_yaml_that_is_no_document_of_params_is_refused(content: str, tmp_path: Path, write_params: Write) -> None:
+    write_params(tmp_path / "params.yaml", {}).write_text(content)
     with pytest.raises(UserError, match=r"params\.yaml cannot be used"):
         params.load(tmp_path / "params.yaml")
 
@@ -135,6 +136,49 @@ def test_yaml_that_is_no_document_of_params_is_refused(content: str, tmp_path: P
 def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"params\.yaml is missing: run from the repository's root"):
         params.load(tmp_path / "params.yaml")
+
+
+def test_a_table_of_networks_in_params_is_sent_there(tmp_path: Path, write_params: Write) -> None:
+    path = write_params(tmp_path / "params.yaml", {})
+    path.write_text(path.read_text() + "heads: {}\n")
+    with pytest.raises(UserError, match=r"params\.yaml cannot be used:\n  heads: move it to .*networks\.yaml"):
+        params.load(path)
+
+
+def fields(annotation: Any) -> Iterator[tuple[type[BaseModel], str]]:
+    """Every field of the models in `annotation`, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield annotation, name
+            yield from fields(field.annotation)
+    for inner in get_args(annotation):
+        yield from fields(inner)
+
+
+def test_no_value_is_defaulted_in_code() -> None:
+    """Only then does DVC, which tracks the files' keys, see every change. A layer of a head has one key of several."""
+    found = set(fields(params.Params))
+    assert {model for model, _ in found} >= {
+        sections.Operations,
+        sections.ReduceLearningRate,
+        rows.Backbone,
+        rows.Phase,
+    }
+    assert {model for model, name in found if not model.model_fields[name].is_required()} == {rows.HeadLayer}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"split.folds": 5, "split.fold": 5}, "fold must be 0 to 4. Received: 5"),
+        ({"split.fold": 1}, "fold must be 0, as folds is null. Received: 1"),
+        ({"split.folds": 5, "split.protocol": "image"}, "folds belong to protocol: lesion"),
+        ({"split.folds": 1}, "split.folds: "),
+    ],
+)
+def test_folds_that_make_no_sense_are_refused(changes, words, tmp_path: Path, write_params: Write) -> None:
+    with pytest.raises(UserError, match=words):
+        params.load(write_params(tmp_path / "params.yaml", changes))
 
 
 def test_what_dvc_writes_for_a_small_number_is_a_number(tmp_path: Path, write_params: Write) -> None:

@@ -21,15 +21,15 @@ from tests.helpers.chain import ROOT
 
 MakeTable = Callable[..., pd.DataFrame]
 LESIONS = {"akiec": 30, "bcc": 45, "bkl": 60, "df": 12, "mel": 80, "nv": 300, "vasc": 3}
-FRACTIONS = sections.Split(protocol="lesion", train=0.7, validation=0.15, test=0.15)
-IMAGE = sections.Split(protocol="image", train=0.8, validation=0.1, test=0.1)
+FRACTIONS = sections.Split(seed=17, protocol="lesion", train=0.7, validation=0.15, test=0.15, folds=None, fold=0)
+IMAGE = FRACTIONS.model_copy(update={"protocol": "image", "train": 0.8, "validation": 0.1, "test": 0.1})
 
 
 @pytest.fixture
 def manifest_of(settings: params.Params) -> Callable[..., pd.DataFrame]:
     def make(table: pd.DataFrame, per_class: int | None = 60) -> pd.DataFrame:
         how = settings.balance.model_copy(update={"per_class": per_class})
-        return plan.plan(table, Path("merged"), Path("copies"), 17, how)
+        return plan.plan(table, Path("merged"), Path("copies"), how)
 
     return make
 
@@ -44,7 +44,7 @@ def sides(table: pd.DataFrame) -> dict[str, set[str]]:
 
 
 def test_no_lesion_stands_on_two_sides(manifest: pd.DataFrame) -> None:
-    table = assign.assign(manifest, 17, FRACTIONS)
+    table = assign.assign(manifest, FRACTIONS)
     found = sides(table)
     assert found["train"].isdisjoint(found["validation"])
     assert found["train"].isdisjoint(found["test"])
@@ -57,7 +57,7 @@ def test_no_lesion_stands_on_two_sides(manifest: pd.DataFrame) -> None:
 def test_validation_and_test_have_every_original_of_their_lesions_and_no_copy(
     manifest: pd.DataFrame,
 ) -> None:
-    table = assign.assign(manifest, 17, FRACTIONS)
+    table = assign.assign(manifest, FRACTIONS)
     assert manifest["augmented"].sum() > 100
     for side in ("validation", "test"):
         rows = table[table["split"] == side]
@@ -68,7 +68,7 @@ def test_validation_and_test_have_every_original_of_their_lesions_and_no_copy(
 
 
 def test_train_has_the_balanced_rows_of_its_lesions_and_no_other(manifest: pd.DataFrame) -> None:
-    table = assign.assign(manifest, 17, FRACTIONS)
+    table = assign.assign(manifest, FRACTIONS)
     outside = table["group"].isin(sides(table)["validation"] | sides(table)["test"])
     expected = table[~outside & table["balanced"]]
     assert list(table.loc[table["split"] == "train", "path"]) == list(expected["path"])
@@ -78,7 +78,7 @@ def test_train_has_the_balanced_rows_of_its_lesions_and_no_other(manifest: pd.Da
 def test_the_manifest_is_kept_as_it_is(manifest: pd.DataFrame) -> None:
     before = manifest.copy()
     for how in (FRACTIONS, IMAGE):
-        table = assign.assign(manifest, 17, how)
+        table = assign.assign(manifest, how)
         pd.testing.assert_frame_equal(manifest, before)
         pd.testing.assert_frame_equal(table.drop(columns=["split", "leaked"]), manifest)
         assert set(table["split"]) <= {*assign.SPLITS, "unused"}
@@ -86,7 +86,7 @@ def test_the_manifest_is_kept_as_it_is(manifest: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_class_gives_each_side_its_fraction(seed: int, make_table: MakeTable, manifest_of: Callable) -> None:
-    table = assign.assign(manifest_of(make_table(**LESIONS), None), seed, FRACTIONS)
+    table = assign.assign(manifest_of(make_table(**LESIONS), None), FRACTIONS.model_copy(update={"seed": seed}))
     assert not (table["split"] == "unused").any()
     for code, rows in table.groupby("dx"):
         for side in assign.SPLITS:
@@ -102,27 +102,27 @@ def test_the_smallest_class_stands_on_every_side(
     lesions: int, fractions: tuple[float, ...], make_table: MakeTable, manifest_of: Callable
 ) -> None:
     train, validation, test = fractions
-    how = sections.Split(protocol="lesion", train=train, validation=validation, test=test)
-    table = assign.assign(manifest_of(make_table(df=lesions), None), 17, how)
+    how = FRACTIONS.model_copy(update={"train": train, "validation": validation, "test": test})
+    table = assign.assign(manifest_of(make_table(df=lesions), None), how)
     assert set(table["split"]) == set(assign.SPLITS)
 
 
 def test_too_few_lesions_are_refused(make_table: MakeTable, manifest_of: Callable) -> None:
     manifest = manifest_of(make_table(nv=40, df=2))
     with pytest.raises(UserError, match="class df has 2 lesions, too few for train, validation and test"):
-        assign.assign(manifest, 17, FRACTIONS)
+        assign.assign(manifest, FRACTIONS)
 
 
 def test_too_few_images_are_refused(make_table: MakeTable, manifest_of: Callable) -> None:
     manifest = manifest_of(make_table(nv=40, df=5), 2)
     with pytest.raises(UserError, match="class df has 2 images, too few for train, validation and test"):
-        assign.assign(manifest, 17, IMAGE)
+        assign.assign(manifest, IMAGE)
 
 
 def test_protocol_image_has_the_published_counts(make_table: MakeTable, manifest_of: Callable) -> None:
     """14,000 rows at 80/10/10: the test set is exactly 1,400 images, 200 of each class."""
     lesions = dict(zip(LESIONS, (230, 330, 700, 70, 600, 1900, 100), strict=True))
-    table = assign.assign(manifest_of(make_table(**lesions), 2000), 17, IMAGE)
+    table = assign.assign(manifest_of(make_table(**lesions), 2000), IMAGE)
     assert ((table["split"] == "unused") == ~table["balanced"]).all()
     sizes = pd.crosstab(table["dx"], table["split"]).drop(columns="unused")
     assert sizes.to_dict("index") == {code: {"test": 200, "train": 1600, "validation": 200} for code in lesions}
@@ -182,16 +182,16 @@ def test_leaks_are_refused_under_protocol_lesion() -> None:
 
 @pytest.mark.parametrize("how", [FRACTIONS, IMAGE], ids=["lesion", "image"])
 def test_the_seed_decides(how: sections.Split, manifest: pd.DataFrame) -> None:
-    first = assign.assign(manifest, 17, how)["split"]
-    assert (first == assign.assign(manifest, 17, how)["split"]).all()
-    assert (first != assign.assign(manifest, 18, how)["split"]).mean() > 0.1
+    first = assign.assign(manifest, how)["split"]
+    assert (first == assign.assign(manifest, how)["split"]).all()
+    assert (first != assign.assign(manifest, how.model_copy(update={"seed": 18}))["split"]).mean() > 0.1
 
 
 @pytest.mark.parametrize("how", [FRACTIONS, IMAGE], ids=["lesion", "image"])
 def test_the_order_of_the_manifest_does_not_matter(how: sections.Split, manifest: pd.DataFrame) -> None:
     shuffled = manifest.sample(frac=1, random_state=0)
-    expected = assign.assign(manifest, 17, how)["split"]
-    assert (assign.assign(shuffled, 17, how)["split"].sort_index() == expected).all()
+    expected = assign.assign(manifest, how)["split"]
+    assert (assign.assign(shuffled, how)["split"].sort_index() == expected).all()
 
 
 @pytest.mark.parametrize("code", ["nv", "df"])
@@ -199,11 +199,11 @@ def test_a_new_lesion_moves_few_others_and_none_of_another_class(
     code: str, make_table: MakeTable, manifest_of: Callable
 ) -> None:
     table = make_table(**LESIONS)
-    before = assign.assign(manifest_of(table, None), 17, FRACTIONS).set_index("image_id")
+    before = assign.assign(manifest_of(table, None), FRACTIONS).set_index("image_id")
     for number in range(20):
         added = pd.DataFrame([{"image_id": f"new{number}", "group": f"HAM_new{number}", "dx": code}])
         manifest = manifest_of(pd.concat([table, added]), None)
-        after = assign.assign(manifest, 17, FRACTIONS).set_index("image_id").loc[before.index]
+        after = assign.assign(manifest, FRACTIONS).set_index("image_id").loc[before.index]
         moved = before[before["split"] != after["split"]]
         assert moved["group"].nunique() <= 2  # one at each border
         assert set(moved["dx"]) <= {code}
@@ -213,6 +213,43 @@ def test_an_image_leaks_where_its_group_is_taught() -> None:
     rows = [("1", "test"), ("1", "train"), ("1", "validation"), ("2", "test"), ("2", "unused"), ("3", "test")]
     table = pd.DataFrame(rows, columns=["group", "split"])
     assert assign.leaks(table).tolist() == [True, False, True, False, False, False], "an unused sibling tells nothing"
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_folds_test_every_original_once(
+    folds: int, seed: int, make_table: MakeTable, manifest_of: Callable
+) -> None:
+    manifest = manifest_of(make_table(**LESIONS | {"vasc": 5}), 40)
+    tested = []
+    for fold in range(folds):
+        table = assign.assign(manifest, FRACTIONS.model_copy(update={"seed": seed, "folds": folds, "fold": fold}))
+        for split in assign.SPLITS:
+            assert set(table.loc[table["split"] == split, "dx"]) == set(LESIONS)
+        assign.refuse_leaks(table)
+        originals = table[~table["augmented"]]
+        share = (originals["split"] == "validation").mean() / (1 - 1 / folds)
+        assert share == pytest.approx(0.15 / 0.85, abs=0.04), "validation is its part of the rest"
+        test = originals[originals["split"] == "test"]
+        for code, images in originals["dx"].value_counts().items():
+            assert abs((test["dx"] == code).sum() - images / folds) <= 3  # a lesion has three images at most
+        tested += list(test["image_id"])
+    assert sorted(tested) == sorted(manifest.loc[~manifest["augmented"], "image_id"])
+
+
+def test_more_folds_than_lesions_of_a_class_are_refused(make_table: MakeTable, manifest_of: Callable) -> None:
+    how = FRACTIONS.model_copy(update={"folds": 5})
+    with pytest.raises(UserError, match="class df has 4 lesions, too few for 5 folds"):
+        assign.assign(manifest_of(make_table(nv=40, df=4)), how)
+
+
+@pytest.mark.parametrize("shares", [[0.15, 0.15, 0.7], [0.2] * 5, [0.9, 0.1], [1 / 3] * 3])
+def test_no_part_of_a_cut_is_empty_and_their_order_is_kept(shares: list[float]) -> None:
+    for seed in range(200):
+        images = np.random.default_rng(seed).integers(1, 30, len(shares) + seed % 4)
+        parts = assign.cut(images, shares)
+        assert sorted(set(parts)) == list(range(len(shares)))
+        assert (np.diff(parts) >= 0).all()
 
 
 @pytest.mark.chain
@@ -248,13 +285,13 @@ def test_real_lesions(real_raw: Path, manifest_of: Callable) -> None:
     lesion_of = table.set_index("image_id")["lesion_id"]
     table["group"] = groups.join(lesion_of, pairs)[0].to_numpy()
     manifest = manifest_of(table, 2000)
-    honest = assign.assign(manifest, 17, FRACTIONS)
+    honest = assign.assign(manifest, FRACTIONS)
     assign.refuse_leaks(honest)
     originals = honest[honest["split"].isin(["validation", "test"])]
     assert not originals["augmented"].any()
     shares = originals["split"].value_counts() / 10_015
     np.testing.assert_allclose(shares, 0.15, atol=0.005)
-    published = assign.summary(assign.assign(manifest, 17, IMAGE), "image")
+    published = assign.summary(assign.assign(manifest, IMAGE), "image")
     assert published["images"] == {"train": 11200, "validation": 1400, "test": 1400}
     assert set(published["per_class"]["test"].values()) == {200}
     assert 0.80 < published["leaked_fraction"]["test"] < 0.90

@@ -1,5 +1,6 @@
 """Every preset trains: its head, attention, phases and options, on a small backbone and a few images."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,15 @@ SMALL = Backbone(
     },
     preprocessing="caffe",
     smallest=16,
+    multiple=1,
+    class_tokens=None,
+    imagenet="imagenet",
 )
 
 
-def settings_of(path: Path) -> Params:
+def settings_of(path: Path, document: dict) -> Params:
     """The committed params with a preset over them."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = deepcopy(document)
     for key, value in differences(content, yaml.safe_load(path.read_text())["params"]).items():
         section = content
         for name in key[:-1]:
@@ -45,8 +49,8 @@ def settings_of(path: Path) -> Params:
 
 
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-def test_one_epoch_of_each_phase(path):
-    settings = settings_of(path)
+def test_one_epoch_of_each_phase(path, document):
+    settings = settings_of(path, document)
     keras.utils.set_random_seed(settings.seed)
     labels = np.tile(np.arange(len(CODES)), 3)
     images = np.random.default_rng(1).integers(0, 256, (len(labels), 32, 32, 3), dtype=np.uint8)

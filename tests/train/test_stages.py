@@ -246,4 +246,4 @@ def test_a_gpu_that_is_not_there_stops_train_before_it_writes(make_set, monkeypa
     folder = make_set("train", "validation", changes={"train.device": "gpu", "train.deterministic": False})
     with pytest.raises(UserError, match="sees no GPU"):
         in_folder(folder, stages.train.main)
-    assert sorted(path.name for path in folder.iterdir()) == ["data", "params.yaml"]
+    assert sorted(path.name for path in folder.iterdir()) == ["data", "networks.yaml", "params.yaml"]

@@ -37,7 +37,7 @@ def source(settings: Params) -> Finding:
 
 
 def sample(_: Data) -> Finding:
-    return ok("data.source: sample, drawn by code (python -m skinlesion preset apply ham10000 sets the real data)")
+    return ok("data.source: sample, drawn by code (skinlesion preset apply ham10000 sets the real data)")
 
 
 def archive(data: Data) -> Finding:

@@ -63,7 +63,7 @@ def committed(base: str) -> Side:
         branch = base.removeprefix("origin/")
         raise UserError(
             f"BASE must be a branch, tag or commit of this clone. Received: {base!r}. Where it is a branch on the "
-            f"server: git fetch origin {branch}, then python -m skinlesion pr-report origin/{branch}"
+            f"server: git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
         )
     return side(base, lambda path: git(here, "show", f"{commit}:./{path.as_posix()}"))
 

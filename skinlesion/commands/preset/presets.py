@@ -10,7 +10,6 @@ from skinlesion.commands.preset.yaml_edit import Key
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
-from skinlesion.runtime.params import Params
 from skinlesion.runtime.params.messages import hint
 from skinlesion.runtime.params.rows import Section
 from skinlesion.runtime.params.sections import Fraction
@@ -90,7 +89,7 @@ def apply(name: str) -> list[str]:
     content = yaml.safe_load(before)
     changes = differences(content, load(name).params)
     after = yaml_edit.replace(before, changes)
-    params.check(yaml.safe_load(after), Params, f"{paths.PARAMS} with preset {name}")
+    params.of(yaml.safe_load(after), f"{paths.PARAMS} with preset {name}")
     if changes:
         with replace_file(paths.PARAMS) as partial:
             partial.write_text(after, encoding="utf-8")

@@ -72,25 +72,31 @@ def make(preset: str, protocol: Protocol, extra: list[str]) -> Run:
 
 
 def params_with(overrides: list[str], what: str) -> Params:
-    """What params.yaml becomes by overrides, by DVC's own hand.
+    """What params.yaml and networks.yaml become by overrides, by DVC's own hand.
 
     Raises:
         UserError: DVC does not understand an override, or a stage would refuse the values.
     """
     from dvc.exceptions import DvcException
     from dvc.utils import hydra
+    from dvc.utils.cli_parse import to_path_overrides
     from hydra.errors import HydraException
 
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / paths.PARAMS.name
-        copy.write_bytes(paths.PARAMS.read_bytes())
+        copies = {path.as_posix(): Path(folder) / path for path in (paths.PARAMS, paths.NETWORKS)}
+        for name, copy in copies.items():
+            copy.write_bytes(Path(name).read_bytes())
         try:
-            refuse_sweeps(hydra.to_hydra_overrides(overrides))
-            hydra.apply_overrides(copy, overrides)
+            for name, given in to_path_overrides(overrides).items():
+                if name not in copies:
+                    raise UserError(f"an override (-S) names {name}. Known: {', '.join(copies)}")
+                refuse_sweeps(hydra.to_hydra_overrides(given))
+                hydra.apply_overrides(copies[name], given)
         except (DvcException, HydraException) as error:
             reason = str(error.__cause__ or error).strip().splitlines()[0]
             raise UserError(f"an override (-S) cannot be used: {reason}") from None
-        return params.check(yaml.safe_load(copy.read_text(encoding="utf-8")), Params, what)
+        changed, networks = copies.values()
+        return params.of(params.read(changed), what, networks)
 
 
 def refuse_sweeps(overrides: list) -> None:

@@ -43,7 +43,7 @@ def make() -> pd.DataFrame:
         if name(preset, protocol) in newest
     ]
     if not rows:
-        raise UserError("no experiment of the study is there yet: python -m skinlesion study run")
+        raise UserError("no experiment of the study is there yet: skinlesion study run")
     table = pd.DataFrame(rows)
     with replace_file(CSV) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")

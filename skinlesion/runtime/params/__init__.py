@@ -1,28 +1,35 @@
-"""The typed, frozen view of params.yaml: unknown keys are refused, values cross-checked; nothing is defaulted.
+"""The typed, frozen view of params.yaml and networks.yaml: unknown keys are refused, and no value is defaulted.
 
-Every stage reads the whole file, so a mistyped key stops the chain at once; DVC tracks per stage what it uses.
+Every stage reads both whole, so a mistyped key stops the chain at once; DVC tracks per stage what it uses.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import joblib
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.messages import describe, hint
-from skinlesion.runtime.params.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Section
+from skinlesion.runtime.params.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Section, Seed
 from skinlesion.runtime.params.sections import Balance, Data, Evaluate, Images, Model, Split, Train
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
-class Params(Section):
-    """The whole of params.yaml."""
+class Networks(Section):
+    """The whole of networks.yaml: what a network is made of."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    backbones: dict[str, Backbone]
+    heads: dict[str, Head]
+
+
+class Params(Networks):
+    """The whole of params.yaml, and the tables of networks.yaml."""
+
+    seed: Seed
     workers: Count | None
     data: Data
     images: Images
@@ -31,8 +38,6 @@ class Params(Section):
     model: Model
     train: Train
     evaluate: Evaluate
-    backbones: dict[str, Backbone]
-    heads: dict[str, Head]
     configurations: dict[str, Configuration]
 
     @model_validator(mode="after")
@@ -76,21 +81,42 @@ class Params(Section):
 
 
 def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml. From then on joblib has as many workers as it says: no result hangs on them.
+    """Read and check params.yaml, and networks.yaml beside it.
+
+    From then on joblib has as many workers as params.yaml says: no result hangs on them.
 
     Raises:
-        UserError: the file is missing, is not YAML, or has unknown keys or wrong values; all are named at once.
+        UserError: a file is missing, is not YAML, or has unknown keys or wrong values; all of a file are named at once.
     """
+    settings = of(read(path), str(path), path.with_name(paths.NETWORKS.name))
+    if settings.workers:
+        joblib.parallel_config(n_jobs=settings.workers)  # stays, where it is not used as a context
+    return settings
+
+
+def of(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
+    """Check `content`, a params.yaml as parsed, together with the file `networks`.
+
+    Raises:
+        UserError: as `load`; `what` names the content in the message.
+    """
+    tables = read(networks)
+    check(tables, Networks, str(networks))
+    if isinstance(content, dict):
+        if strange := sorted(content.keys() & tables.keys()):
+            raise UserError(f"{what} cannot be used:\n  {', '.join(strange)}: move it to {networks}")
+        content = content | tables
+    return check(content, Params, what)
+
+
+def read(path: Path) -> Any:
+    """Parse a YAML file. Raises UserError where it is missing or no YAML."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run from the repository's root (git checkout {path})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {error}") from None
-    settings = check(content, Params, str(path))
-    if settings.workers:
-        joblib.parallel_config(n_jobs=settings.workers)  # stays, where it is not used as a context
-    return settings
 
 
 def check(content: Any, model: type[Document], what: str) -> Document:

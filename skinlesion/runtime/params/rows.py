@@ -1,10 +1,11 @@
-"""The rows of params.yaml's tables: backbones, heads, configurations."""
+"""The rows of the tables: backbones and heads of networks.yaml, configurations of params.yaml."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range = Annotated[float, Field(ge=0, le=0.9)]
 
@@ -23,12 +24,12 @@ class Backbone(Section):
     """
 
     constructor: Annotated[str, Field(pattern=r"^(keras\.applications|keras_hub\.models)\.\w+$")]
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any]
     preprocessing: Literal["caffe", "tf", "torch"]
     smallest: Count
-    multiple: Count = 1
-    class_tokens: Annotated[int, Field(ge=0)] | None = None
-    imagenet: str = "imagenet"
+    multiple: Count
+    class_tokens: Annotated[int, Field(ge=0)] | None
+    imagenet: str
 
 
 class HeadLayer(Section):

@@ -1,11 +1,11 @@
-"""The sections of params.yaml above its tables; a check across sections stands in params.py."""
+"""The sections of params.yaml above its table; a check across sections stands in __init__.py."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skinlesion.runtime.params.rows import Count, Range, Section
+from skinlesion.runtime.params.rows import Count, Range, Section, Seed
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -47,6 +47,7 @@ class Operations(Section):
 
 
 class Balance(Section):
+    seed: Seed
     per_class: Count | None
     operations: Operations
 
@@ -58,10 +59,13 @@ class Balance(Section):
 
 
 class Split(Section):
+    seed: Seed
     protocol: Literal["lesion", "image"]
     train: Fraction
     validation: Fraction
     test: Fraction
+    folds: Annotated[int, Field(ge=2)] | None
+    fold: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def check(self) -> "Split":
@@ -70,6 +74,11 @@ class Split(Section):
             raise ValueError(f"train, validation and test must sum to 1. Received: {total:g}")
         if min(self.train, self.validation, self.test) == 0:
             raise ValueError("train, validation and test must each be above 0")
+        if self.folds and self.protocol != "lesion":
+            raise ValueError("folds belong to protocol: lesion; set folds: null")
+        if self.fold >= (self.folds or 1):
+            known = f"0 to {self.folds - 1}" if self.folds else "0, as folds is null"
+            raise ValueError(f"fold must be {known}. Received: {self.fold}")
         return self
 
 

@@ -1,4 +1,4 @@
-"""python -m skinlesion predict: what is printed, what is written, and the exit code."""
+"""skinlesion predict: what is printed, what is written, and the exit code."""
 
 import os
 from collections.abc import Callable
