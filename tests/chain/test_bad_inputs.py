@@ -681,11 +681,12 @@ PARAMS: dict[str, Row] = {
     ),
     "a head of two keys": (
         {"heads.gap": [{"dropout": 0.3, "dense": 5}]},
-        "{path} cannot be used:\n  heads.gap.0: a layer of a head has exactly one key, as in {dropout: 0.3}",
+        "{folder}/networks.yaml cannot be used:\n  heads.gap.0: a layer of a head has exactly one key, as in "
+        "{dropout: 0.3}",
     ),
     "a constructor from elsewhere": (
         {"backbones.resnet50.constructor": "os.system"},
-        "{path} cannot be used:\n  backbones.resnet50.constructor: String should match pattern "
+        "{folder}/networks.yaml cannot be used:\n  backbones.resnet50.constructor: String should match pattern "
         "'^(keras\\.applications|keras_hub\\.models)\\.\\w+$'. Received: 'os.system'",
     ),
 }

@@ -51,9 +51,9 @@ WRITERS = {
     "table": "import pandas; from skinlesion.core import tables; "
     "tables.write(Path('data/out'), pandas.DataFrame({'a': range(9999)}))",
     "sheet": "from skinlesion.sheets import sheet; sheet.write([], Path('data/out'), 'title', 'many words ' * 999)",
-    "model": "import keras, numpy; from skinlesion.model import bundle; from skinlesion.model.calibration import *;"
+    "model": "import keras, numpy; from skinlesion.model import bundle;"
     "model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(7)]);"
-    "equal = numpy.full(7, 1 / 7); bundle.save(model, Calibration(1.0, equal, equal), 'crop', Path('data/out'))",
+    "equal = numpy.full(7, 1 / 7); bundle.save(model, bundle.Calibration(1.0, equal, equal), 'crop', Path('data/out'))",
 }
 
 

@@ -102,7 +102,7 @@ def chain(
         "images.size": 32,
         "balance.per_class": 7,
     }
-    write_params(project / "params.yaml", small | {"images.size": 40, "seed": 5})
+    write_params(project / "params.yaml", small | {"images.size": 40, "balance.seed": 5, "split.seed": 5})
     for stage in OUTPUTS:
         assert start(stage, project) == 0
     (project / "data" / "raw" / "HAM10000_images_part_1" / "old.jpg").touch()

@@ -12,8 +12,8 @@ from dvc.repo import Repo
 from skinlesion.__main__ import main
 from skinlesion.commands.preset import presets
 from skinlesion.commands.study import experiments, plan, run, table
+from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.params import Params
 from tests.helpers import chain
 
 STUB = """
@@ -66,7 +66,7 @@ def test_a_run_has_the_params_that_the_preset_gives_when_applied(folder, preset)
     presets.apply(preset)
     applied = yaml.safe_load((folder / "params.yaml").read_text())
     applied["split"]["protocol"] = "lesion"
-    assert planned.params == Params.model_validate(applied)
+    assert planned.params == params.of(applied, "the preset")
 
 
 def test_the_plan_is_also_right_from_another_presets_params(folder):
@@ -249,7 +249,7 @@ def finished(
 ) -> experiments.Experiment:
     params = {"data": {"source": source}, "images": {"size": 128}, "model": {"weights": None}}
     test = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": 0.3}
-    return experiments.Experiment(name, params, {"metrics/test.json": test, **metrics}, ended)
+    return experiments.Experiment(name, params, {}, {"metrics/test.json": test, **metrics}, ended)
 
 
 def test_the_table_takes_the_newest_of_a_name_and_shows_intervals(folder, monkeypatch):

@@ -62,7 +62,7 @@ def write_set(folder: Path, *splits: str) -> Path:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(folder / path)
     columns = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced", "split"]
-    table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
+    table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1).assign(leaked=False)
     table.to_csv(folder / paths.SPLITS, index=False)
     about = {"age": 50.0, "sex": "male", "localization": "back", "dx_type": "histo"}
     table[["image_id"]].assign(**about).to_csv(folder / paths.METADATA, index=False)

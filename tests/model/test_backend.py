@@ -78,7 +78,7 @@ def test_no_file_descriptor_is_kept(capfd):
 def test_a_process_that_starts_keras_says_nothing():
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
-        [sys.executable, "-c", "from skinlesion import backend; print(backend.keras.backend.backend())"],
+        [sys.executable, "-c", "from skinlesion.model import backend; print(backend.keras.backend.backend())"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

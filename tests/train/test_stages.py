@@ -172,7 +172,7 @@ def test_evaluating_again_changes_no_byte_and_clears_old_plots(evaluated):
 def test_all_that_follows_from_the_predictions_is_made_again_from_them_alone(evaluated, tmp_path):
     """Without model, images or splits."""
     (tmp_path / "data").mkdir()
-    for path in (paths.PREDICTIONS, paths.PARAMS):
+    for path in (paths.PREDICTIONS, paths.PARAMS, paths.NETWORKS):
         shutil.copy(evaluated / path, tmp_path / path)
     in_folder(tmp_path, lambda: stages.evaluate.describe(params.load()))
     again = [file for file in tmp_path.rglob("*") if file.is_file() and file.suffix in (".json", ".csv")]
@@ -187,7 +187,8 @@ def test_labels_of_the_test_split_leave_predictions_and_thresholds_alone(evaluat
     is_test = table["split"] == "test"
     table.loc[is_test, "dx"] = table.loc[is_test, "dx"].sample(frac=1, random_state=3).to_numpy()
     table.to_csv(tmp_path / paths.PREDICTIONS, index=False)
-    shutil.copy(evaluated / paths.PARAMS, tmp_path)
+    for path in (paths.PARAMS, paths.NETWORKS):
+        shutil.copy(evaluated / path, tmp_path)
     in_folder(tmp_path, lambda: stages.evaluate.describe(params.load()))
     before, after = (
         pd.read_csv(folder / paths.EVALUATE_PLOTS / "operating_points.csv") for folder in (evaluated, tmp_path)

@@ -16,10 +16,11 @@ WORKERS = re.compile(r"Worker status: (\d+) active, (\d+) idle")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A finished experiment: its params.yaml, its metrics by file, and when it ended (ISO 8601)."""
+    """A finished experiment: params.yaml, the rows used of networks.yaml, metrics by file, and its end (ISO 8601)."""
 
     name: str
     params: dict[str, Any]
+    networks: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     ended: str
 
@@ -51,9 +52,8 @@ def of(name: str, data: dict[str, Any]) -> Experiment:
         kind: {file: found.get("data") or {} for file, found in (data[kind] or {}).items()}
         for kind in ("params", "metrics")
     }
-    return Experiment(
-        name, contents["params"].get(paths.PARAMS.as_posix(), {}), contents["metrics"], data["timestamp"] or ""
-    )
+    used = [contents["params"].get(file.as_posix(), {}) for file in (paths.PARAMS, paths.NETWORKS)]
+    return Experiment(name, *used, contents["metrics"], data["timestamp"] or "")
 
 
 def queue() -> Queue:

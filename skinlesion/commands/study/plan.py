@@ -24,7 +24,7 @@ class Run:
     preset: str
     protocol: Protocol
     overrides: list[str]
-    load: Params
+    params: Params
 
     @property
     def name(self) -> str:

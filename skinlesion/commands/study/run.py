@@ -6,6 +6,8 @@ from collections.abc import Callable
 from skinlesion.commands.dvc import dvc, must
 from skinlesion.commands.study import experiments
 from skinlesion.commands.study.plan import Run
+from skinlesion.runtime import params, paths
+from skinlesion.runtime.params import Params
 
 POLL = 10  # seconds between two looks at the queue, each of which costs DVC a second or two
 
@@ -34,8 +36,9 @@ def those_done(runs: list[Run], there: list[experiments.Experiment]) -> set[str]
 
 def same(one: Run, other: experiments.Experiment) -> bool:
     """Whether the experiment ran with the params of the plan."""
+    tables = {table: rows | other.networks.get(table, {}) for table, rows in params.read(paths.NETWORKS).items()}
     try:
-        return type(one.params).model_validate(other.params) == one.params
+        return Params.model_validate(other.params | tables) == one.params
     except ValueError:
         return False
 

@@ -100,13 +100,13 @@ def of(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
     Raises:
         UserError: as `load`; `what` names the content in the message.
     """
+    if not isinstance(content, dict):
+        return check(content, Params, what)
     tables = read(networks)
     check(tables, Networks, str(networks))
-    if isinstance(content, dict):
-        if strange := sorted(content.keys() & tables.keys()):
-            raise UserError(f"{what} cannot be used:\n  {', '.join(strange)}: move it to {networks}")
-        content = content | tables
-    return check(content, Params, what)
+    if misplaced := sorted(content.keys() & tables.keys()):
+        raise UserError(f"{what} cannot be used:\n  {', '.join(misplaced)}: move it to {networks}")
+    return check(content | tables, Params, what)
 
 
 def read(path: Path) -> Any:

@@ -12,7 +12,7 @@ needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", r
 
 # What a sum of three may take over the memory of: with two of them still needed it could only be the last.
 SUMS = """
-from skinlesion import backend
+from skinlesion.model import backend
 from skinlesion.train.machine import determinism
 
 import tensorflow as tf
