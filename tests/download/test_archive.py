@@ -1,70 +1,25 @@
-"""Every layout in which people have HAM10000 ends in the same files; what is unfit is refused."""
+"""Every layout in which HAM10000 is shared ends in the same files; an archive that is unfit is refused by name."""
 
-import io
 import os
-import tracemalloc
-from pathlib import Path, PurePosixPath
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
+from pathlib import Path
+from zipfile import ZIP_BZIP2, ZIP_STORED
 
 import pytest
-from PIL import Image
 
+from skinlesion.download import archive as archive_module
 from skinlesion.download.archive import unpack
-from skinlesion.download.entries import MOST_BYTES, FileEntry
 from skinlesion.runtime.errors import UserError
+from tests.download.archives import CSV, LAYOUT, PART, TABLE, read_tree, write_archive, zip_of
+
+LOWER = "ham10000_images_part_"
+OTHER = b"another image"
+IMAGES = {Path(name).name: content for name, content in LAYOUT.items() if name != TABLE}
+FLAT = IMAGES | {TABLE: CSV}
+ALL_IN_PART_1 = {f"{PART}1/{name}": content for name, content in IMAGES.items()} | {TABLE: CSV}
 
 
-def jpeg(shade: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 6), (shade, 90, 60)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-ONE, TWO, THREE, OTHER = jpeg(10), jpeg(80), jpeg(160), jpeg(240)
-CSV = b"lesion_id,image_id,dx\nHAM_1,ISIC_1,nv\nHAM_1,ISIC_2,nv\nHAM_2,ISIC_3,mel\n"
-UPPER, LOWER, TABLE = "HAM10000_images_part_", "ham10000_images_part_", "HAM10000_metadata.csv"
-PLAIN = {
-    f"{UPPER}1/ISIC_1.jpg": ONE,
-    f"{UPPER}1/ISIC_2.jpg": TWO,
-    f"{UPPER}2/ISIC_3.jpg": THREE,
-    TABLE: CSV,
-}
-FLAT = {"ISIC_1.jpg": ONE, "ISIC_2.jpg": TWO, "ISIC_3.jpg": THREE, TABLE: CSV}
-ALL_IN_PART_1 = {
-    TABLE: CSV,
-    f"{UPPER}1/ISIC_1.jpg": ONE,
-    f"{UPPER}1/ISIC_2.jpg": TWO,
-    f"{UPPER}1/ISIC_3.jpg": THREE,
-}
-
-
-def without(files: dict[str, bytes], *names: str) -> dict[str, bytes]:
-    return {name: content for name, content in files.items() if name not in names}
-
-
-def zip_bytes(files: dict[str, bytes], method: int = ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w", method) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def write(files: dict[str, bytes], kind: str, place: Path) -> Path:
-    """Write `files` as a zip or a folder in `place`."""
-    if kind == "zip":
-        path = place / "archive.zip"
-        path.write_bytes(zip_bytes(files))
-        return path
-    for name, content in files.items():
-        path = place / "archive" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return place / "archive"
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def renamed(old: str, new: str) -> dict[str, bytes]:
+    return {name.replace(old, new): content for name, content in LAYOUT.items()}
 
 
 @pytest.fixture
@@ -75,69 +30,44 @@ def target(tmp_path: Path) -> Path:
 
 
 LAYOUTS = {
-    "plain": (PLAIN, PLAIN),
-    "lower case": ({name.replace(UPPER, LOWER): PLAIN[name] for name in PLAIN}, PLAIN),
-    "Kaggle, everything twice": (
-        PLAIN | {name.replace(UPPER, LOWER): PLAIN[name] for name in PLAIN} | {"hmnist_28_28_L.csv": b"0,1\n"},
-        PLAIN,
-    ),
-    "under a top folder": ({f"skin-cancer/{name}": PLAIN[name] for name in PLAIN}, PLAIN),
-    "under two": ({f"a b/c/{name}": PLAIN[name] for name in PLAIN}, PLAIN),
-    "doubled part folder": (
-        {name.replace(f"{UPPER}1/", f"{UPPER}1/{UPPER}1/"): PLAIN[name] for name in PLAIN},
-        PLAIN,
-    ),
-    "metadata twice, the same": (PLAIN | {f"copy/{TABLE}": CSV}, PLAIN),
-    "metadata without suffix": (without(PLAIN, TABLE) | {"HAM10000_metadata": CSV}, PLAIN),
-    "other suffixes": (
-        without(PLAIN, f"{UPPER}1/ISIC_1.jpg", f"{UPPER}2/ISIC_3.jpg")
-        | {f"{UPPER}1/ISIC_1.JPG": ONE, f"{UPPER}2/ISIC_3.jpeg": THREE},
-        PLAIN,
-    ),
-    "flat": (FLAT, ALL_IN_PART_1),
+    "as published": (LAYOUT, LAYOUT),
+    "Kaggle, everything twice": (LAYOUT | renamed(PART, LOWER) | {"hmnist_28_28_L.csv": b"0,1\n"}, LAYOUT),
+    "below two folders": ({f"a b/c/{name}": LAYOUT[name] for name in LAYOUT}, LAYOUT),
+    "doubled part folder": (renamed(f"{PART}1/", f"{PART}2/{PART}1/"), LAYOUT),
+    "metadata twice, without suffix": (renamed(".csv", "") | {f"copy/{TABLE.lower()}": CSV}, LAYOUT),
+    "other suffixes": (renamed("1.jpg", "1.JPG") | {f"{PART}2/ISIC_3.jpeg": b"image 3"}, LAYOUT),
     "flat in a folder": ({f"images/{name}": FLAT[name] for name in FLAT}, ALL_IN_PART_1),
-    "one image in both parts": (PLAIN | {f"{UPPER}2/ISIC_1.jpg": ONE}, PLAIN),
-    "litter": (
-        PLAIN
+    "an image in both parts": (LAYOUT | {f"{PART}2/ISIC_1.jpg": b"image 1"}, LAYOUT),
+    "other files": (
+        LAYOUT
         | {
-            f"__MACOSX/{UPPER}1/ISIC_1.jpg": OTHER,
-            f"__MACOSX/{TABLE}": b"",
-            f"{UPPER}1/._ISIC_1.jpg": OTHER,
-            f"{UPPER}1/.DS_Store": b"",
-            f".trash/{UPPER}1/ISIC_2.jpg": OTHER,
-        },
-        PLAIN,
-    ),
-    "masks, readme, test images": (
-        PLAIN
-        | {
+            f"__MACOSX/{PART}1/._ISIC_1.jpg": OTHER,
+            f"__MACOSX/._{TABLE}": b"",
             "masks/ISIC_1_segmentation.png": b"png",
-            "README.txt": b"text",
             "ISIC2018_Task3_Test_Images/ISIC_9.jpg": OTHER,
-            "thumbnail of it.jpg": OTHER,
+            f"{PART}1/ISIC_1 (1).jpg": OTHER,
+            f"{PART}1/ISIC_٣.jpg": OTHER,
         },
-        PLAIN,
+        LAYOUT,
     ),
 }
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_layouts(name: str, kind: str, tmp_path: Path, target: Path) -> None:
-    files, expected = LAYOUTS[name]
-    archive = write(files, kind, tmp_path)
-    before = tree(tmp_path)
+@pytest.mark.parametrize(("files", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_layouts(files: dict, expected: dict, kind: str, tmp_path: Path, target: Path) -> None:
+    archive = write_archive(files, kind, tmp_path)
+    before = read_tree(tmp_path)
     unpack(archive, target)
-    assert tree(target) == expected
-    after = tree(tmp_path)
-    assert {path: after[path] for path in before} == before
-    assert set(after) - set(before) == {f"deep/target/{path}" for path in expected}
+    assert read_tree(target) == expected
+    assert read_tree(tmp_path) == before | {f"deep/target/{name}": content for name, content in expected.items()}
 
 
 DATAVERSE = {
-    f"{UPPER}1.zip": zip_bytes({"ISIC_1.jpg": ONE, "ISIC_2.jpg": TWO}),
-    f"{UPPER}2.zip": zip_bytes({"ISIC_3.jpg": THREE, "__MACOSX/._ISIC_3.jpg": OTHER}),
-    "ISIC2018_Task3_Test_Images.zip": zip_bytes({"ISIC_9.jpg": OTHER}),
+    f"{PART}1.zip": zip_of({"ISIC_1.jpg": b"image 1", "ISIC_2.jpg": b"image 2"}),
+    f"{PART}2.zip": zip_of({"ISIC_3.jpg": b"image 3", "__MACOSX/._ISIC_3.jpg": OTHER}),
+    "ISIC2018_Task3_Test_Images.zip": zip_of({"ISIC_9.jpg": OTHER}),
+    f"._{PART}1.zip": b"of macOS",
     TABLE: CSV,
 }
 
@@ -145,285 +75,150 @@ DATAVERSE = {
 @pytest.mark.parametrize(
     "files",
     [
-        DATAVERSE,
-        {f"dataverse_files/{name}": DATAVERSE[name] for name in DATAVERSE},
-        {name.replace(f"{UPPER}1.zip", f"{LOWER}1 (1).ZIP"): DATAVERSE[name] for name in DATAVERSE},
-        DATAVERSE | {f"{UPPER}1/ISIC_1.jpg": ONE},
-        DATAVERSE | {"HAM10000_metadata.tab": b"image_id\tdx\n", f".{UPPER}1.zip": b"PK half"},
+        {f"dataverse_files/{name}": content for name, content in DATAVERSE.items()},
+        {name.replace(f"{PART}1.zip", f"{LOWER}1 (1).ZIP"): content for name, content in DATAVERSE.items()},
     ],
-    ids=["as fetched", "top folder", "renamed", "one image unpacked too", "tab and litter too"],
+    ids=["below a folder", "renamed"],
 )
-def test_dataverse_folder(files: dict[str, bytes], tmp_path: Path, target: Path) -> None:
-    unpack(write(files, "folder", tmp_path), target)
-    assert tree(target) == PLAIN
+def test_a_folder_with_part_zips(files: dict, tmp_path: Path, target: Path) -> None:
+    unpack(write_archive(files, "folder", tmp_path), target)
+    assert read_tree(target) == LAYOUT
 
 
-REFUSED = {
-    "differing copies": (
-        PLAIN | {f"copy/{UPPER}1/ISIC_1.jpg": OTHER},
-        [f"{UPPER}1/ISIC_1.jpg", f"copy/{UPPER}1/ISIC_1.jpg", "differ"],
-    ),
-    "differing copies in two parts": (
-        PLAIN | {f"{UPPER}2/ISIC_1.jpeg": OTHER},
-        [f"{UPPER}1/ISIC_1.jpg", f"{UPPER}2/ISIC_1.jpeg", "differ"],
-    ),
-    "copies of one size": (
-        PLAIN | {f"copy/{UPPER}1/ISIC_1.jpg": ONE[:-3] + bytes(3)},
-        [f"{UPPER}1/ISIC_1.jpg", f"copy/{UPPER}1/ISIC_1.jpg", "differ"],
-    ),
-    "two metadata files": (
-        PLAIN | {f"old/{TABLE}": CSV + b"more"},
-        ["one metadata file", TABLE, f"old/{TABLE}", "differ"],
-    ),
-    "no metadata": (without(PLAIN, TABLE), ["must hold HAM10000_metadata.csv", "images only"]),
-    "metadata as tab": (
-        without(PLAIN, TABLE) | {"HAM10000_metadata.tab": CSV},
-        ["must hold HAM10000_metadata.csv", "with HAM10000_metadata.tab", "?format=original"],
-    ),
-    "no images": ({TABLE: CSV, "notes.txt": b""}, ["must hold images", f"{TABLE}, notes.txt"]),
-    "png images": ({TABLE: CSV, f"{UPPER}1/ISIC_1.png": b"x"}, ["must hold images"]),
-    "odd id": (
-        PLAIN | {f"{UPPER}1/ISIC_1 (1).jpg": ONE},
-        ["named by its id", f"{UPPER}1/ISIC_1 (1).jpg", "Rename or remove"],
-    ),
-}
+BAD_ARCHIVES = {
+    "images that differ": (LAYOUT | {f"{PART}2/ISIC_1.jpg": b"image ?"}, [f"{PART}1/ISIC_1.jpg", "the wrong one"]),
+    "metadata that differ": (LAYOUT | {f"old/{TABLE}": CSV + b"more"}, [f"old/{TABLE}", "Remove the wrong one"]),
+    "no metadata": (renamed(TABLE, "HAM10000_metadata.tab"), [TABLE, "HAM10000_metadata.tab", "original format"]),
+    "no images": ({TABLE: CSV, "part_1.zip": zip_of(FLAT)}, ["ISIC_<digits>.jpg", "part_1.zip", "data.archive"]),
+    "png images": (renamed(".jpg", ".png"), ["ISIC_<digits>.jpg", "data.archive"]),
+    "nothing": ({"x": b""}, [TABLE, "data.archive"]),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name: str, kind: str, tmp_path: Path, target: Path) -> None:
-    files, expected = REFUSED[name]
-    archive = write(files, kind, tmp_path)
+@pytest.mark.parametrize(("files", "words"), BAD_ARCHIVES.values(), ids=BAD_ARCHIVES)
+def test_bad_archives_are_refused(files: dict, words: list[str], kind: str, tmp_path: Path, target: Path) -> None:
+    archive = write_archive(files, kind, tmp_path)
     with pytest.raises(UserError) as caught:
         unpack(archive, target)
-    assert [part for part in [str(archive), *expected] if part not in str(caught.value)] == []
-    assert tree(target) == {}
+    assert [word for word in [str(archive), *words] if word not in str(caught.value)] == []
+    assert read_tree(target) == {}
 
 
-def damaged_image() -> bytes:
-    """A stored zip with one byte of ISIC_2 changed: its CRC is wrong."""
-    content = zip_bytes(PLAIN, ZIP_STORED)
-    position = content.index(TWO) + 20
-    return content[:position] + bytes([content[position] ^ 255]) + content[position + 1 :]
+def edited(**values: int) -> bytes:
+    """A zip whose directory says this about ISIC_2."""
+    return zip_of(
+        LAYOUT, edit=lambda info: "ISIC_2" in info.filename and [setattr(info, *item) for item in values.items()]
+    )
 
 
-def damaged_stream() -> bytes:
-    """A deflated zip with the metadata's stream overwritten: zlib cannot read it."""
-    content = zip_bytes({TABLE: CSV} | PLAIN)
-    position = content.index(TABLE.encode()) + len(TABLE)
-    return content[:position] + b"\xff" * 20 + content[position + 20 :]
+BAD_ZIPS = {
+    "missing": (None, ["does not exist"]),
+    "empty": (b"", ["Download it again"]),
+    "a web page": (b"<html>403</html>", ["Download it again"]),
+    "cut": (zip_of(LAYOUT)[:-30], ["Download it again"]),
+    "damaged image": (zip_of(LAYOUT, ZIP_STORED).replace(b"image 2", b"image ?"), ["ISIC_2.jpg", "Download it again"]),
+    "damaged metadata": (zip_of(LAYOUT, ZIP_STORED).replace(CSV, CSV[::-1]), [TABLE, "Download it again"]),
+    "an image outside of the zip": (edited(header_offset=10**6), ["ISIC_2.jpg", "Download it again"]),
+    "encrypted": (edited(flag_bits=1), ["ISIC_2.jpg", "is encrypted", "data.archive"]),
+    "unlimited compression": (zip_of(LAYOUT, ZIP_BZIP2), [TABLE, "stored or deflated", "data.archive"]),
+    "a large image": (zip_of(LAYOUT | {f"{PART}2/ISIC_4.jpg": bytes(20_000_001)}), ["ISIC_4.jpg", "20 MB"]),
+}
 
 
-def encrypted() -> bytes:
-    """A zip whose ISIC_3 is flagged as encrypted, in both of its headers."""
-    content = bytearray(zip_bytes(PLAIN))
-    name = f"{UPPER}2/ISIC_3.jpg".encode()
-    local = content.index(name) - 30
-    central = content.index(name, local + 31) - 46
-    content[local + 6] |= 1
-    content[central + 8] |= 1
-    return bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (None, ["does not exist", "Correct data.archive"]),
-        (b"", ["which is neither"]),
-        (b"<html>403</html>", ["which is neither", "Fetch it again"]),
-        (zip_bytes(PLAIN)[:-30], ["Cannot read", "damaged", "fetch it again"]),
-        (zip_bytes(PLAIN)[:100], ["Cannot read", "damaged", "fetch it again"]),
-        (damaged_image(), [f"{UPPER}1/ISIC_2.jpg", "CRC", "damaged"]),
-        (damaged_stream(), [TABLE, "damaged"]),
-        (encrypted(), [f"{UPPER}2/ISIC_3.jpg is encrypted", "no password"]),
-        (zip_bytes({}), ["must hold HAM10000_metadata.csv"]),
-        (
-            zip_bytes({"part_1.zip": zip_bytes(FLAT), TABLE: CSV}),
-            ["must hold images", "part_1.zip"],
-        ),
-    ],
-    ids=[
-        "missing",
-        "empty",
-        "html",
-        "cut",
-        "stub",
-        "crc",
-        "stream",
-        "encrypted",
-        "nothing",
-        "zip in zip",
-    ],
-)
-def test_unfit_file(content: bytes | None, expected: list[str], tmp_path: Path, target: Path) -> None:
+@pytest.mark.parametrize(("content", "words"), BAD_ZIPS.values(), ids=BAD_ZIPS)
+def test_bad_zips_are_refused(content: bytes | None, words: list[str], tmp_path: Path, target: Path) -> None:
     archive = tmp_path / "archive.zip"
     if content is not None:
         archive.write_bytes(content)
     with pytest.raises(UserError) as caught:
         unpack(archive, target)
-    assert [part for part in [str(archive), *expected] if part not in str(caught.value)] == []
+    assert [word for word in [str(archive), *words] if word not in str(caught.value)] == []
 
 
-def test_damaged_part_zip_is_named(tmp_path: Path, target: Path) -> None:
-    archive = write(DATAVERSE | {f"{UPPER}2.zip": b"PK half"}, "folder", tmp_path)
-    with pytest.raises(UserError, match=f"Cannot read .*{UPPER}2.zip"):
+def test_a_bad_part_zip_is_named(tmp_path: Path, target: Path) -> None:
+    archive = write_archive(DATAVERSE | {f"{PART}2.zip": b"PK half"}, "folder", tmp_path)
+    with pytest.raises(UserError, match=f"{archive}/{PART}2.zip.*Download it again"):
         unpack(archive, target)
 
 
-@pytest.mark.parametrize(
-    "prefix",
-    ["../../", "/", f"{UPPER}1/../../../", "..\\..\\", "C:\\", "./", "//host/share/"],
-)
-def test_nothing_outside_target(prefix: str, tmp_path: Path, target: Path) -> None:
-    files = {f"{prefix}{name}": FLAT[name] for name in FLAT}
-    unpack(write(files, "zip", tmp_path), target)
-    assert set(tree(tmp_path)) == {"archive.zip"} | {f"deep/target/{name}" for name in ALL_IN_PART_1}
+def test_no_more_than_the_limits_is_read(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits count the bytes that are read, whatever a zip says."""
+    archive = write_archive(LAYOUT, "folder", tmp_path)
+    with (archive / f"{PART}2" / "ISIC_3.jpg").open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(UserError, match=r"ISIC_3\.jpg in .*20 MB"):
+        unpack(archive, target)
+    monkeypatch.setattr(archive_module, "MAX_TOTAL", sum(map(len, LAYOUT.values())) - 1)
+    with pytest.raises(UserError, match=r"archive\.zip has more than"):
+        unpack(write_archive(LAYOUT, "zip", tmp_path), target)
+    monkeypatch.setattr(archive_module, "MAX_TOTAL", sum(map(len, LAYOUT.values())))
+    unpack(tmp_path / "archive.zip", target)
 
 
-def test_backslashes_are_folders(tmp_path: Path, target: Path) -> None:
-    unpack(write({name.replace("/", "\\"): PLAIN[name] for name in PLAIN}, "zip", tmp_path), target)
-    assert tree(target) == PLAIN
+@pytest.mark.parametrize("prefix", ["../../", "/", f"{PART}1/../../../", "..\\..\\", "C:\\", "./", "//host/share/"])
+def test_nothing_is_written_outside_the_target(prefix: str, tmp_path: Path, target: Path) -> None:
+    unpack(write_archive({f"{prefix}{name}": FLAT[name] for name in FLAT}, "zip", tmp_path), target)
+    assert set(read_tree(tmp_path)) == {"archive.zip"} | {f"deep/target/{name}" for name in ALL_IN_PART_1}
 
 
-def test_links_inside_are_followed_and_broken_ones_left_out(tmp_path: Path, target: Path) -> None:
-    archive = write({f"store/{name.replace(UPPER, 'p')}": PLAIN[name] for name in PLAIN}, "folder", tmp_path)
-    for name in (f"{UPPER}1", f"{UPPER}2"):
-        (archive / name).symlink_to(archive / "store" / name.replace(UPPER, "p"))
-    (archive / f"{UPPER}3.jpg").symlink_to("store/nowhere")
-    (archive / ".hidden").symlink_to(tmp_path)  # is passed over, as everything hidden is
+def test_backslashes_separate_folders_and_folders_are_no_files(tmp_path: Path, target: Path) -> None:
+    unpack(write_archive(renamed("/", "\\") | {"HAM10000_metadata/": b""}, "zip", tmp_path), target)
+    assert read_tree(target) == LAYOUT
+
+
+def test_links_within_the_folder_are_read_and_rings_end(tmp_path: Path, target: Path) -> None:
+    archive = write_archive(LAYOUT, "folder", tmp_path)
+    image = archive / f"{PART}1" / "ISIC_1.jpg"
+    image.symlink_to(image.rename(archive / "elsewhere"))
+    (archive / "broken.jpg").symlink_to("nowhere")
+    (archive / "ring").symlink_to(archive)
+    os.mkfifo(archive / f"{PART}1" / "ISIC_8.jpg")  # reading a pipe would wait for ever
     (tmp_path / "link").symlink_to(archive)
     unpack(tmp_path / "link", target)
-    assert tree(target) == PLAIN
+    assert read_tree(target) == LAYOUT
 
 
 @pytest.mark.parametrize(
     ("name", "leads_to"),
     [
-        (f"{UPPER}1/ISIC_9.jpg", "secret.jpg"),
-        (f"{UPPER}1/ISIC_9.jpg", "archive_2/ISIC_9.jpg"),
-        (f"{UPPER}1/ISIC_9.jpg", "nowhere"),
+        (f"{PART}1/ISIC_9.jpg", "secret.jpg"),
+        (f"{PART}1/ISIC_9.jpg", "archive_2/ISIC_9.jpg"),
         (TABLE, "secret.jpg"),
         ("more", "archive_2"),
-        (f"{UPPER}2.zip", "part.zip"),
+        (f"{PART}2.zip", "part.zip"),
     ],
-    ids=["an image", "beside, by a like name", "broken", "the metadata", "a folder", "a part zip"],
+    ids=["an image", "beside, by a similar name", "the metadata", "a folder", "a part zip"],
 )
-def test_a_link_that_leaves_the_archive_is_refused_before_a_byte_is_copied(
+def test_a_link_that_leads_out_is_refused_before_a_byte_is_copied(
     name: str, leads_to: str, tmp_path: Path, target: Path
 ) -> None:
-    archive = write({other: PLAIN[other] for other in PLAIN if other != name}, "folder", tmp_path)
+    archive = write_archive({other: LAYOUT[other] for other in LAYOUT if other != name}, "folder", tmp_path)
     (tmp_path / "secret.jpg").write_bytes(b"secret")
-    (tmp_path / "part.zip").write_bytes(zip_bytes({"ISIC_9.jpg": b"secret"}))
+    (tmp_path / "part.zip").write_bytes(zip_of({"ISIC_9.jpg": b"secret"}))
     (tmp_path / "archive_2").mkdir()
     (tmp_path / "archive_2" / "ISIC_9.jpg").write_bytes(b"secret")
     (archive / name).symlink_to(tmp_path / leads_to)
-    with pytest.raises(UserError, match=f"{archive / name}, a link to {tmp_path / leads_to}. Replace it"):
+    with pytest.raises(UserError, match="Replace the link") as caught:
         unpack(archive, target)
-    assert tree(target) == {}
-
-
-def test_links_in_a_ring_end(tmp_path: Path, target: Path) -> None:
-    archive = write(PLAIN, "folder", tmp_path)
-    for number in range(3):
-        (archive / f"ring_{number}").symlink_to(archive)
-    unpack(archive, target)
-    assert tree(target) == PLAIN
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
-def test_pipes_are_passed_over(tmp_path: Path, target: Path) -> None:
-    archive = write(PLAIN, "folder", tmp_path)
-    os.mkfifo(archive / f"{UPPER}1" / "ISIC_8.jpg")
-    unpack(archive, target)
-    assert tree(target) == PLAIN
-
-
-@pytest.mark.parametrize("kind", ["zip", "folder"])
-def test_what_cannot_be_read_is_named(kind: str, tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = write(PLAIN, kind, tmp_path)
-    unreadable = archive if kind == "zip" else archive / f"{UPPER}2" / "ISIC_3.jpg"
-    really_open = Path.open
-
-    def refuse(path: Path, mode: str = "r", **options: object) -> object:
-        if path == unreadable:
-            raise PermissionError(13, "Permission denied", str(path))
-        return really_open(path, mode, **options)
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(UserError, match=f"Cannot read {unreadable}: Permission denied. Make it readable"):
-        unpack(archive, target)
+    assert str(archive / name) in str(caught.value)
+    assert read_tree(target) == {}
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else its images would be missing in silence."""
-    archive = write(PLAIN, "folder", tmp_path)
-    really_list = os.scandir
+    """Otherwise its images would be missing without a message."""
 
-    def refuse(place: str | Path) -> object:
-        if str(place).endswith("part_2"):
-            raise PermissionError(13, "Permission denied", str(place))
-        return really_list(place)
+    def refuse(path: str | Path) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
 
+    archive = write_archive(LAYOUT, "folder", tmp_path)
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(UserError, match=f"Cannot read {archive}/{UPPER}2: Permission denied"):
+    with pytest.raises(PermissionError, match=str(archive)):
         unpack(archive, target)
-
-
-def test_no_half_image_is_left(tmp_path: Path, target: Path) -> None:
-    """The checksum is known to be wrong once all is read."""
-    archive = tmp_path / "archive.zip"
-    archive.write_bytes(damaged_image())
-    with pytest.raises(UserError, match="CRC"):
-        unpack(archive, target)
-    assert tree(target) == {name: PLAIN[name] for name in (TABLE, f"{UPPER}1/ISIC_1.jpg")}
-
-
-def test_a_disk_that_is_full_is_no_fault_of_the_archive(
-    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = write(PLAIN, "zip", tmp_path)
-
-    class Full(io.BytesIO):
-        def writelines(self, pieces: object) -> None:
-            raise OSError(28, "No space left on device")
-
-    really_open = Path.open
-    monkeypatch.setattr(Path, "open", lambda path, mode="r": Full() if mode == "wb" else really_open(path, mode))
-    with pytest.raises(OSError, match="No space left"):
-        unpack(archive, target)
-
-
-def test_a_bomb_is_read_no_further_than_the_limit(tmp_path: Path, target: Path) -> None:
-    """A file that grows while it is read is as large as it says too late."""
-    archive = write(PLAIN, "folder", tmp_path)
-    entry = FileEntry(PurePosixPath(TABLE), archive / TABLE)
-    with (archive / TABLE).open("wb") as file:
-        file.truncate(10**12)
-    read = 0
-    with pytest.raises(UserError, match=f"Cannot read {archive / TABLE}: it goes on after 20 MB"):
-        for piece in entry.chunks():
-            read += len(piece)
-    assert read <= MOST_BYTES
-    with pytest.raises(UserError, match="goes on"):
-        entry.copy(target / TABLE)
-    assert tree(target) == {}
-
-
-def test_many_files_that_are_not_taken_cost_little(tmp_path: Path, target: Path) -> None:
-    path = tmp_path / "archive.zip"
-    path.write_bytes(zip_bytes(PLAIN | {f"more/{number}.txt": b"" for number in range(20_000)}, ZIP_STORED))
-    tracemalloc.start()
-    try:
-        unpack(path, target)
-        assert tracemalloc.get_traced_memory()[1] < 50e6
-    finally:
-        tracemalloc.stop()
-    assert tree(target) == PLAIN
 
 
 @pytest.mark.skipif("HAM10000_ARCHIVE" not in os.environ, reason="HAM10000_ARCHIVE names no HAM10000 archive")
-def test_real_archive(target: Path) -> None:
+def test_the_real_archive(target: Path) -> None:
     unpack(Path(os.environ["HAM10000_ARCHIVE"]), target)
-    counts = [len(list((target / f"{UPPER}{part}").iterdir())) for part in (1, 2)]
-    assert counts == [5000, 5015]
-    assert {path.name for path in target.iterdir()} == {f"{UPPER}1", f"{UPPER}2", TABLE}
+    assert [len(list((target / f"{PART}{part}").iterdir())) for part in (1, 2)] == [5000, 5015]
+    assert {path.name for path in target.iterdir()} == {f"{PART}1", f"{PART}2", TABLE}
