@@ -1,4 +1,4 @@
-"""Where the raw data come from: one row per `data.source`. Each fills an empty folder in HAM10000's layout."""
+"""The sources of the raw data, one row per value of `data.source`. Each fills an empty folder in HAM10000's layout."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +16,5 @@ SOURCES: dict[str, Callable[[Path, Data], None]] = {
 
 
 def fetch(target: Path, data: Data) -> None:
-    """Fill the empty folder `target` with the part folders and HAM10000_metadata.csv of `data.source`.
-
-    Raises:
-        UserError: the source cannot be reached or read; nothing falls back to another source.
-    """
+    """Fill the empty folder `target` from `data.source`; raise UserError if that fails: no other source replaces it."""
     SOURCES[data.source](target, data)
