@@ -1,7 +1,7 @@
-"""Dermatoscopic pictures by code: a lesion in its own frame, then one view of it on skin.
+"""Draw synthetic dermatoscopic images.
 
-A lesion is drawn on a square canvas on which its mean radius is 1; a view turns, scales and shifts
-that canvas onto skin, adds hairs, vignette and light.
+A lesion is drawn on a square canvas, on which its mean radius is 1. A view rotates, scales and shifts that canvas onto
+skin, and adds hairs, vignette and light.
 """
 
 from dataclasses import dataclass
@@ -10,85 +10,63 @@ from math import sqrt
 import cv2
 import numpy as np
 
-from skinlesion.download.sample.canvas import (
-    CANVAS,
-    NORMAL,
-    REACH,
-    UNIT,
-    Canvas,
-    Generator,
-    clouds,
-    cosine,
-    direction,
-    line,
-    mottle,
-    noise,
-    planes,
-    step,
-)
-from skinlesion.download.sample.structures import STRUCTURES
+from skinlesion.download.sample.lesion import CANVAS, STRUCTURES, UNIT, Canvas, X, Y, as_planes, draw_line, noise_map
+from skinlesion.download.sample.noise import NORMAL, Generator, cosine, smooth_noise, smooth_step, unit_vector
 
 WIDTH, HEIGHT = 200, 150
-ATYPICAL_SHARE = 0.075  # of the lesions; their structures are hardly seen
-ATYPICAL_STRENGTH = 0.3
+ATYPICAL_SHARE, ATYPICAL_STRENGTH = 0.075, 0.3  # this share of the lesions has structures of this relative strength
 
 SKINS = np.array([(232, 190, 172), (222, 168, 158), (208, 160, 134), (236, 184, 184)], np.float32)
-BROWN = np.array((148, 98, 70), np.float32)
-PINK = np.array((206, 116, 112), np.float32)
+BROWN, PINK = np.array([(148, 98, 70), (206, 116, 112)], np.float32)
 
-# Where each pixel of the lesion's canvas lies: in lesion radii, and in which of TURN directions.
+# Position of each pixel of the canvas: the distance to the centre in lesion radii, and one of TURN directions.
 TURN = 4096
-Y, X = (np.mgrid[:CANVAS, :CANVAS].astype(np.float32) + 0.5) / np.float32(UNIT) - np.float32(REACH)
 RADIUS = np.sqrt(X * X + Y * Y)
 ANGLE = np.rint(np.arctan2(Y, X, dtype=np.float64) * (TURN / (2 * np.pi))).astype(int) % TURN  # rounds last bits away
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a class looks: its ground and outline, then the structures on it with strengths 0-1.
+    """The look of a class."""
 
-    `redness` is the mean place of the ground's colour between brown (0) and pink (1);
-    `irregularity` the size of the outline's waves, `softness` the width of its edge, both in
-    lesion radii.
-    """
-
-    redness: float
-    irregularity: float
-    softness: float
-    structures: dict[str, float]
+    redness: float  # mean colour, from brown (0) to pink (1)
+    irregularity: float  # height of the waves of the outline, lesion radii
+    softness: float  # width of the edge, lesion radii
+    structures: dict[str, float]  # strengths 0-1 of the rows of STRUCTURES
 
 
 def draw_image(appearance: Appearance, seed: int, lesion: int, view: int) -> np.ndarray:
-    """Draw one view of one lesion: uint8 RGB (HEIGHT, WIDTH, 3), fixed by the arguments."""
-    of_lesion = np.random.default_rng([seed, lesion])
-    of_view = np.random.default_rng([seed, lesion, view + 1])  # [a, b] and [a, b, 0] are one seed
-    size = of_lesion.uniform(0.44, 0.76) * HEIGHT / 2
-    shares = of_lesion.random((len(SKINS), 1)) ** 2
-    tone = (shares * SKINS).sum(0) / shares.sum() * of_lesion.uniform(0.84, 1.04)
-    drawn = draw_lesion(appearance, of_lesion)
-    image = skin(tone, of_view)
-    add_lesion(image, drawn, size, of_view)
-    add_hairs(image, of_view)
-    return photograph(image, of_view)
+    """Draw one view of one lesion: uint8 RGB (HEIGHT, WIDTH, 3), the same for the same arguments."""
+    lesion_rng = np.random.default_rng([seed, lesion])
+    view_rng = np.random.default_rng([seed, lesion, view + 1])  # NumPy takes [a, b] and [a, b, 0] for the same seed
+    size = lesion_rng.uniform(0.44, 0.76) * HEIGHT / 2
+    shares = lesion_rng.random((len(SKINS), 1)) ** 2
+    tone = (shares * SKINS).sum(0) / shares.sum() * lesion_rng.uniform(0.84, 1.04)
+    canvas = draw_lesion(appearance, lesion_rng)
+    image = draw_skin(tone, view_rng)
+    add_lesion(image, canvas, size, view_rng)
+    add_hairs(image, view_rng)
+    return photograph(image, view_rng)
 
 
 def draw_lesion(appearance: Appearance, rng: Generator) -> np.ndarray:
-    """Draw the lesion on its canvas: uint8 (CANVAS, CANVAS, 4), RGB and how far it covers the skin."""
+    """Draw the lesion on its canvas: uint8 (CANVAS, CANVAS, 4), RGB and opacity."""
     typical = 1.0 if rng.random() >= ATYPICAL_SHARE else ATYPICAL_STRENGTH
-    depth = RADIUS / outline(appearance.irregularity, rng)[ANGLE]
+    depth = RADIUS / draw_outline(appearance.irregularity, rng)[ANGLE]
     redness = np.clip(rng.normal(appearance.redness, 0.22), -0.1, 1.1)
     ground = (BROWN + redness * (PINK - BROWN)) * rng.uniform(0.78, 1.2)
-    canvas = Canvas(planes(ground) * mottle(depth, rng), X, Y, depth)
+    canvas = Canvas(ground, depth, rng)
     for name, strength in appearance.structures.items():
         STRUCTURES[name](canvas, strength * typical * rng.uniform(0.65, 1), rng)
-    grain = clouds(0.04, rng)
-    wavy = depth + 0.05 * clouds(0.26, rng) + 0.03 * clouds(0.09, rng)
-    coverage = step(1 - wavy, appearance.softness) * (0.95 + 0.05 * np.clip(grain, -1, 1)) * rng.uniform(0.84, 0.98)
+    grain = noise_map(0.04, rng)
+    wavy = depth + 0.05 * noise_map(0.26, rng) + 0.03 * noise_map(0.09, rng)
+    edge = smooth_step(1 - wavy, appearance.softness)
+    coverage = edge * (0.95 + 0.05 * np.clip(grain, -1, 1)) * rng.uniform(0.84, 0.98)
     return cv2.merge([to_bytes(plane) for plane in (*canvas.colour * (1 + 0.035 * grain), 255 * coverage)])
 
 
-def outline(irregularity: float, rng: Generator) -> np.ndarray:
-    """Radius of the outline in each of TURN directions: an ellipse with waves."""
+def draw_outline(irregularity: float, rng: Generator) -> np.ndarray:
+    """Return the radius of the outline in each of TURN directions (TURN,): an ellipse with waves."""
     turns = np.arange(TURN, dtype=np.float32) / TURN
     radius = 1 + rng.uniform(0.02, 0.16) * cosine(2 * turns + rng.random())
     for waves in (1, 3, 4, 5, 7, 9):
@@ -97,15 +75,15 @@ def outline(irregularity: float, rng: Generator) -> np.ndarray:
     return np.maximum(radius, 0.3)
 
 
-def skin(tone: np.ndarray, rng: Generator) -> np.ndarray:
-    """Skin around the lesion: float32 (3, HEIGHT, WIDTH)."""
-    shade = 1 + 0.025 * noise(rng, HEIGHT, WIDTH, 45) + 0.012 * noise(rng, HEIGHT, WIDTH, 3)
-    return planes(tone) * shade + planes((1.5, -3, -2.5)) * noise(rng, HEIGHT, WIDTH, 20)
+def draw_skin(tone: np.ndarray, rng: Generator) -> np.ndarray:
+    """Draw skin of the mean colour `tone` (3,): float32 (3, HEIGHT, WIDTH)."""
+    shade = 1 + 0.025 * smooth_noise(rng, HEIGHT, WIDTH, 45) + 0.012 * smooth_noise(rng, HEIGHT, WIDTH, 3)
+    return as_planes(tone) * shade + as_planes((1.5, -3, -2.5)) * smooth_noise(rng, HEIGHT, WIDTH, 20)
 
 
 def add_lesion(image: np.ndarray, lesion: np.ndarray, size: float, rng: Generator) -> None:
-    """Blend the lesion into `image`, turned, scaled, shifted; `size` is its radius there in px."""
-    right, down = direction(rng.random()) * UNIT / (size * rng.uniform(0.9, 1.1))
+    """Blend the lesion into `image`, rotated, scaled and shifted; `size` is its radius in px."""
+    right, down = unit_vector(rng.random()) * UNIT / (size * rng.uniform(0.9, 1.1))
     across = np.arange(WIDTH) - WIDTH * (0.5 + rng.normal(0, 0.035))
     along = np.arange(HEIGHT)[:, None] - HEIGHT * (0.5 + rng.normal(0, 0.035))
     columns = (right * across - down * along + CANVAS / 2).astype(np.float32)
@@ -115,23 +93,23 @@ def add_lesion(image: np.ndarray, lesion: np.ndarray, size: float, rng: Generato
 
 
 def add_hairs(image: np.ndarray, rng: Generator) -> None:
-    """Draw hairs over some images: long, slightly bent, dark."""
+    """Draw long, slightly bent, dark hairs on 40% of the images."""
     if rng.random() < 0.6:
         return
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     steps = np.linspace(-1, 1, 24)
-    lie = rng.uniform(0, 0.5)
+    growth = rng.uniform(0, 0.5)
     for _ in range(rng.integers(2, 12)):
-        right, down = direction(lie + rng.normal(0, 0.064))
+        right, down = unit_vector(growth + rng.normal(0, 0.064))
         along, across = steps * rng.uniform(0.2, 0.6) * WIDTH, rng.normal(0, 20) * steps**2
         points = np.stack((along * right - across * down, along * down + across * right), 1)
         width = int(rng.choice((1, 1, 1, 2)))
-        line(mask, points + rng.uniform((0, 0), (WIDTH, HEIGHT)), int(rng.integers(120, 256)), width)
-    image += 0.75 * cv2.GaussianBlur(mask, (0, 0), 0.4) / np.float32(255) * (planes((54, 38, 32)) - image)
+        draw_line(mask, points + rng.uniform((0, 0), (WIDTH, HEIGHT)), int(rng.integers(120, 256)), width)
+    image += 0.75 * cv2.GaussianBlur(mask, (0, 0), 0.4) / np.float32(255) * (as_planes((54, 38, 32)) - image)
 
 
 def photograph(image: np.ndarray, rng: Generator) -> np.ndarray:
-    """Add the camera: focus, light and its colour, vignette and sensor noise; uint8 RGB (HEIGHT, WIDTH, 3)."""
+    """Add focus, light and its colour, vignette and sensor noise: uint8 RGB (HEIGHT, WIDTH, 3)."""
     focus = rng.uniform(0.2, 0.55)
     image = np.stack([cv2.GaussianBlur(plane, (0, 0), focus) for plane in to_bytes(image)])
     x = np.linspace(-1, 1, WIDTH, dtype=np.float32)
@@ -142,7 +120,7 @@ def photograph(image: np.ndarray, rng: Generator) -> np.ndarray:
     light = 1 - vignette * dark * np.sqrt(dark)
     light *= (1 + rng.normal(0, 0.03) * x + rng.normal(0, 0.03) * y) * rng.uniform(0.86, 1.1)
     grain = cv2.LUT(np.frombuffer(rng.bytes(image.size), np.uint8), NORMAL).reshape(image.shape)
-    return cv2.merge(to_bytes(image * light * planes(rng.normal(1, 0.025, 3)) + 1.6 * grain))
+    return cv2.merge(to_bytes(image * light * as_planes(rng.normal(1, 0.025, 3)) + 1.6 * grain))
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
