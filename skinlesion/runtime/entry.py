@@ -1,27 +1,33 @@
-"""What every stage's entry point needs: help, clear errors, an exit code, and the time it took."""
+"""The entry point of a stage: its help, its messages, its exit code, the time it took."""
 
 import argparse
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 from skinlesion.runtime import verbose
 from skinlesion.runtime.errors import UserError, in_words
 
+ROOT = Path(__file__).parents[2]  # of the repository
+
 
 def run(main: Callable[[], object], name: str) -> None:
-    """Run a stage's `main`: a UserError becomes its message and exit code 1; at the end its wall time is printed.
+    """Run a stage's `main`, then print its wall time; an error becomes its message and exit code 1.
 
-    -h prints help, and an unknown word is refused with exit code 2, before `main` is called: what is slow to import, as
-    Keras is, a stage imports there.
+    -h prints help, and an unknown argument is refused with exit code 2, before `main` is called. Slow imports, as of
+    Keras, belong in `main`.
     """
-    verbose.note(Parser(sys.modules[main.__module__], name).parse_args())
+    script = sys.modules[main.__module__]
+    parser = Parser(prog=f"python -m stages.{name}", description=script.__doc__)
+    verbose.add(parser)
+    verbose.note(parser.parse_args())
     start = time.perf_counter()
     try:
-        main()
+        with hold_lock(name):
+            main()
         print(f"{name}: {time.perf_counter() - start:.1f} s")
     except (UserError, OSError) as error:
         if verbose.asked():
@@ -31,21 +37,39 @@ def run(main: Callable[[], object], name: str) -> None:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
 
 
-class Parser(argparse.ArgumentParser):
-    """The command line of a stage: of its docstring, and of what dvc.yaml says that it uses."""
+@contextmanager
+def hold_lock(name: str) -> Iterator[None]:
+    """Hold the lock of a stage, in a DVC repository: a stage outlives a killed dvc, and with it DVC's own lock.
 
-    def __init__(self, script: ModuleType, name: str) -> None:
-        super().__init__(prog=f"python -m stages.{name}", description=script.__doc__)
-        self.script, self.name = script, name
-        verbose.add(self)
+    Raises:
+        UserError: another run of the stage holds it.
+    """
+    if not Path(".dvc").is_dir():
+        yield
+        return
+    from zc.lockfile import LockError, SimpleLockFile
+
+    path = Path(".dvc/tmp") / f"stage-{name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    try:
+        lock = SimpleLockFile(str(path))
+    except LockError:
+        raise UserError(f"Another run of {name} is at work here. Wait for its end or stop it, then run again") from None
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+class Parser(argparse.ArgumentParser):
+    """The command line of a stage; its help lists the params that dvc.yaml names for the stage."""
 
     def format_help(self) -> str:
         import yaml
 
-        pipeline = Path(self.script.__file__).parents[1] / "dvc.yaml"
-        used = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["stages"][self.name]["params"]
-        files = {"params.yaml": [entry for entry in used if isinstance(entry, str)]}
-        for entry in used:
-            files |= entry if isinstance(entry, dict) else {}
-        self.epilog = "\n".join(f"It uses of {file}: {', '.join(keys)}." for file, keys in files.items())
+        stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        used = stages[self.prog.rsplit(".", 1)[1]]["params"]
+        keys = {"params.yaml": [key for key in used if isinstance(key, str)]}
+        keys |= {file: keys for entry in used if isinstance(entry, dict) for file, keys in entry.items()}
+        self.epilog = "\n".join(f"Params of {file}: {', '.join(names)}." for file, names in keys.items())
         return super().format_help()

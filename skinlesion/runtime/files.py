@@ -1,7 +1,7 @@
-"""Outputs that appear whole or not at all, whenever a run is killed: written beside their place, then moved into it.
+"""Outputs appear whole or not at all: they are written under a temporary name beside their path, then renamed.
 
-What is being written has a name of its own: `.partial-<token>-<name>`. Whoever writes the same output next clears away
-what a killed run has left; where that run still lives, the newer one wins, and the older one stops with an error.
+The temporary name is `.partial-<token>-<name>`. The next writer of the path removes what a killed run left. If two
+processes write one path at the same time, the one that began first stops with an error.
 """
 
 import errno
@@ -10,52 +10,27 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from skinlesion.runtime.errors import UserError
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # said by write(), which knows no file's name
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # write() raises them without the file's name
 
 
-@contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """Yield an empty file beside `path` to write to; on success it takes the place of `path`, on error it goes.
+def replace_file(path: Path) -> AbstractContextManager[Path]:
+    """Yield an empty file beside `path` to write to; rename it to `path` on success, remove it on an error.
 
     Raises:
-        UserError: a folder is in its place, a file in that of a folder above, or another process writes `path` too.
+        UserError: `path` is a folder, or another process began to write it.
         OSError: it cannot be written; the error names `path`.
     """
-    prepare(path, is_folder=False)
-    partial = beside(path, "partial")
-    try:
-        with explained(path, partial):
-            partial.touch()
-            yield partial
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    return replace(path, is_folder=False)
 
 
-@contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; on success it takes the place of `path`, on error it goes.
-
-    Raises:
-        as replace_file does.
-    """
-    prepare(path, is_folder=True)
-    partial, old = beside(path, "partial"), beside(path, "old")
-    try:
-        with explained(path, partial):
-            partial.mkdir()
-            yield partial
-            if path.exists():
-                path.replace(old)
-            partial.replace(path)  # a kill just before leaves `old` alone: the next run puts it back
-    finally:
-        restore(old, path)
-        remove(partial, path)
+def replace_folder(path: Path) -> AbstractContextManager[Path]:
+    """Yield an empty folder beside `path` to fill, with the same care as `replace_file`."""
+    return replace(path, is_folder=True)
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -64,50 +39,53 @@ def write_json(path: Path, content: dict) -> None:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def prepare(path: Path, is_folder: bool) -> None:
-    """Make the folders above `path`, and clear away what other processes have left beside it."""
-    for place, expected in [*((above, True) for above in reversed(path.parents)), (path, is_folder)]:
-        if place.exists() and place.is_dir() != expected:
-            kinds = ("file", "folder") if expected else ("folder", "file")
-            raise UserError(f"{place} is a {kinds[0]}, where a {kinds[1]} should be: move it away, then run again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ours = re.compile(rf"\.(partial|old)-[0-9a-f]+(\.\w+)?-{re.escape(path.name)}")
-    for place in sorted(path.parent.iterdir()):
-        if found := ours.fullmatch(place.name):
-            (restore if found[1] == "old" else remove)(place, path)
-
-
 def beside(path: Path, state: str, mark: str = "") -> Path:
-    """A new name for what stands in for `path`; the next writer of `path` knows it as such."""
+    """Return a new temporary name beside `path`; the next writer of `path` removes what has such a name."""
     return path.with_name(f".{state}-{secrets.token_hex(4)}{mark}-{path.name}")
 
 
 @contextmanager
-def explained(path: Path, partial: Path) -> Iterator[None]:
-    """Let an OSError name `path`, not what stands in for it; where that is gone, a newer process took it away."""
+def replace(path: Path, is_folder: bool) -> Iterator[Path]:
+    if path.exists() and path.is_dir() != is_folder:
+        there, wanted = ("file", "folder") if is_folder else ("folder", "file")
+        raise UserError(f"{path} is a {there}, but a {wanted} is written there. Move it away, then run again")
+    partial, old, begun = beside(path, "partial"), beside(path, "partial"), False
     try:
-        yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_partials(path)
+        partial.mkdir() if is_folder else partial.touch()
+        begun = True
+        yield partial
+        if is_folder and path.exists():
+            path.replace(old)  # a kill after this leaves no output, never half of one
+        partial.replace(path)
     except OSError as error:
-        if not partial.exists() and isinstance(error, FileNotFoundError):
-            raise UserError(f"{path}: another process began to write it too; when that has ended, run again") from None
+        if begun and not partial.exists() and isinstance(error, FileNotFoundError):
+            raise UserError(f"{path}: another process began to write it. Wait for its end, then run again") from error
         if error.filename is not None:
             error.filename = str(error.filename).replace(str(partial), str(path))
-        elif error.errno in NO_ROOM:
+        elif error.errno in NO_SPACE:
             error.filename = str(path)
         raise
+    finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        remove(partial)
+        remove(old)
 
 
-def restore(old: Path, path: Path) -> None:
-    """Put `old` back where `path` is missing; else it is not needed any more."""
-    if old.exists() and not path.exists():
-        old.replace(path)
-    remove(old, path)
+def remove_partials(path: Path) -> None:
+    """Remove what killed runs left of `path`."""
+    name = re.compile(rf"\.partial-[0-9a-f]{{8}}(\.\w+)?-{re.escape(path.name)}")
+    for other in path.parent.iterdir():
+        if name.fullmatch(other.name):
+            remove(other)
 
 
-def remove(place: Path, path: Path) -> None:
-    """Take away what stood in for `path`, if there. A folder is renamed first: half-empty it never becomes `path`."""
-    if place.is_symlink() or place.is_file():
-        place.unlink(missing_ok=True)
-    elif place.exists():
-        gone = place.replace(beside(path, "partial", ".gone"))
-        shutil.rmtree(gone, ignore_errors=True)
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, as far as possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

@@ -1,4 +1,4 @@
-"""Every artefact's path, once; relative to the repository's root, where DVC runs the stages."""
+"""The path of every artefact, relative to the root of the repository, where DVC runs the stages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""More is said where it is asked for: -v behind a stage, or before a command; SKINLESION_VERBOSE=1 before dvc repro."""
+"""The switch for more output: -v behind a stage or before a command, or SKINLESION_VERBOSE=1 before dvc repro."""
 
 import argparse
 import os
@@ -7,16 +7,18 @@ VARIABLE = "SKINLESION_VERBOSE"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    more = "also show where a message came from, and what the backend has to say"
-    parser.add_argument("-v", "--verbose", action="store_true", help=more)
+    """Add -v to a command line."""
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="also show tracebacks, and the backend's own messages"
+    )
 
 
 def note(arguments: argparse.Namespace) -> None:
-    """Let `asked` know what `add` has read; before the backend is started."""
+    """Keep for `asked` whether -v was given; call it before the backend is imported."""
     if arguments.verbose:
         os.environ[VARIABLE] = "1"
 
 
 def asked() -> bool:
-    """Whether tracebacks of messages and the backend's own notes are wanted."""
+    """Return whether tracebacks and the backend's own messages are wanted."""
     return bool(os.environ.get(VARIABLE))

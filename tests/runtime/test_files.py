@@ -1,13 +1,13 @@
 """Outputs appear whole or not at all, and leave nothing beside them."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from skinlesion.runtime import files
-from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file, replace_folder, write_json
+from skinlesion.runtime.errors import UserError, in_words
+from skinlesion.runtime.files import beside, replace_file, replace_folder, write_json
 
 
 class Interrupted(Exception):
@@ -15,149 +15,109 @@ class Interrupted(Exception):
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*"))
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_a_file_takes_its_place_in_a_folder_that_it_makes(tmp_path: Path) -> None:
-    with replace_file(tmp_path / "a" / "b" / "out.txt") as partial:
-        partial.write_text("new")
-        assert not (tmp_path / "a" / "b" / "out.txt").exists()
-    assert names(tmp_path) == ["a", "b", "out.txt"]
-    assert (tmp_path / "a" / "b" / "out.txt").read_text() == "new"
+def write(path: Path, text: str) -> None:
+    """A file with this text, or a folder with a file of this name."""
+    if path.is_dir():
+        (path / text).touch()
+    else:
+        path.write_text(text)
 
 
-def test_a_file_replaces_the_old_one_at_the_end_only(tmp_path: Path) -> None:
-    path = tmp_path / "out.txt"
-    path.write_text("old")
-    with replace_file(path) as partial:
-        partial.write_text("new")
-        assert path.read_text() == "old"
-        assert partial.parent == path.parent, "a move between disks would copy"
-        assert partial.suffix == path.suffix, "libraries choose the format by the suffix"
-    assert path.read_text() == "new"
-    assert names(tmp_path) == ["out.txt"]
+def content(path: Path) -> list[str] | str:
+    return names(path) if path.is_dir() else path.read_text()
 
 
-@pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt])
-@pytest.mark.parametrize("old", ["old", None])
-def test_a_failing_file_leaves_the_old_one(error: type, old: str | None, tmp_path: Path) -> None:
-    path = tmp_path / "out.txt"
-    if old:
-        path.write_text(old)
-    with pytest.raises(error), replace_file(path) as partial:
-        partial.write_text("half")
-        raise error
-    assert names(tmp_path) == (["out.txt"] if old else [])
-    assert not old or path.read_text() == old
+both = pytest.mark.parametrize("replace", [replace_file, replace_folder])
 
 
-def test_a_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "out"
-    path.mkdir(parents=True)
-    (path / "old.txt").write_text("old")
-    with replace_folder(path) as partial:
-        (partial / "new.txt").write_text("new")
-        assert names(path) == ["old.txt"]
-    assert names(tmp_path) == ["a", "new.txt", "out"]
+@both
+@pytest.mark.parametrize("old", [True, False])
+def test_an_output_replaces_the_old_one_whole_and_at_the_end(replace: Callable, old: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "out.txt"
+    for number, text in enumerate(["old", "new"] if old else ["new"]):
+        with replace(path) as partial:
+            write(partial, text)
+            assert content(path) in ("old", ["old"]) if number else not path.exists()
+            assert partial.parent == path.parent, "a move between disks would copy"
+            assert partial.suffix == path.suffix, "libraries choose the format by the suffix"
+    assert content(path) in ("new", ["new"])
+    assert [name for name in names(tmp_path) if name != "a/b/out.txt/new"] == ["a", "a/b", "a/b/out.txt"]
 
 
+@both
 @pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt])
 @pytest.mark.parametrize("old", [True, False])
-def test_a_failing_folder_leaves_the_old_one(error: type, old: bool, tmp_path: Path) -> None:
+def test_on_an_error_the_old_output_stays(replace: Callable, error: type, old: bool, tmp_path: Path) -> None:
     path = tmp_path / "out"
     if old:
-        path.mkdir()
-        (path / "old.txt").write_text("old")
-    with pytest.raises(error), replace_folder(path) as partial:
-        (partial / "new.txt").write_text("new")
+        with replace(path) as partial:
+            write(partial, "old")
+    before = names(tmp_path)
+    with pytest.raises(error), replace(path) as partial:
+        write(partial, "half")
         raise error
-    assert names(tmp_path) == (["old.txt", "out"] if old else [])
+    assert names(tmp_path) == before
+    assert not old or content(path) in ("old", ["old"])
 
 
-OTHER = "00000000"
-
-
-@pytest.mark.parametrize("process", ["999999999", "0123abcd"])
-def test_what_a_killed_run_left_is_cleared_away(process: str, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    for name in (f".partial-{process}-out", f".old-{process}-out", f".partial-{process}.gone-out"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "half.txt").write_text("half")
-    (tmp_path / f".partial-{process}-out.json").write_text("half")
-    with replace_folder(tmp_path / "out") as again:
-        assert names(again) == []
-    assert names(tmp_path) == [f".partial-{process}-out.json", "out"]
-    write_json(tmp_path / "out.json", {})
-    assert names(tmp_path) == ["out", "out.json"]
-
-
-def test_what_belongs_to_other_outputs_stays(tmp_path: Path) -> None:
-    others = [f".partial-{OTHER}-big-out", f".partial-{OTHER}-out2", ".partial-x-out", ".old-out", "partial-1-out"]
+def test_the_next_writer_removes_what_killed_runs_left_of_its_output_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for partial in (beside(out, "partial"), beside(out, "partial", ".dated")):
+        partial.mkdir()
+        (partial / "half.txt").touch()
+    others = [beside(tmp_path / name, "partial").name for name in ("big-out", "out2", "out.json")]
+    others += [".partial-x-out", "partial-00000000-out"]
     for name in others:
         (tmp_path / name).touch()
-    with replace_folder(tmp_path / "out"):
-        pass
+    with replace_folder(out) as partial:
+        assert names(partial) == []
     assert names(tmp_path) == sorted([*others, "out"])
 
 
-def test_killed_between_the_two_moves_the_old_folder_comes_back(tmp_path: Path) -> None:
-    for name in (f".old-{OTHER}-out", f".partial-{OTHER}-out"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "which.txt").write_text(name)
-    with pytest.raises(Interrupted), replace_folder(tmp_path / "out"):
-        raise Interrupted
-    assert names(tmp_path) == ["out", "which.txt"]
-    assert (tmp_path / "out" / "which.txt").read_text() == f".old-{OTHER}-out"
-
-
-def test_a_half_removed_old_folder_never_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill while the old output is being removed."""
-
-    def killed(*_: object, **__: object) -> None:
-        raise Interrupted
-
+@both
+def test_of_two_writers_the_newer_one_wins_and_the_older_one_is_told(replace: Callable, tmp_path: Path) -> None:
     path = tmp_path / "out"
-    path.mkdir()
-    (path / "old.txt").write_text("old")
-    with monkeypatch.context() as context:
-        context.setattr(files.shutil, "rmtree", killed)
-        with pytest.raises(Interrupted), replace_folder(path) as partial:
-            (partial / "new.txt").write_text("new")
-    assert [name for name in names(tmp_path) if name.startswith(".old")] == []
-    (path / "new.txt").unlink()
-    path.rmdir()
-    with pytest.raises(Interrupted), replace_folder(path):
-        raise Interrupted
-    assert names(tmp_path) == []
-
-
-@pytest.mark.parametrize("replace", [replace_file, replace_folder])
-def test_of_two_at_once_the_newer_one_wins_and_the_older_one_says_so(
-    replace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "out"
-    write = (
-        (lambda place, text: place.write_text(text))
-        if replace is replace_file
-        else (lambda place, text: (place / text).write_text(text))
-    )
-    with pytest.raises(UserError, match="out: another process began to write it too"), replace(path) as older:
+    with pytest.raises(UserError, match="out: another process"), replace(path) as older:
         write(older, "older")
         with replace(path) as newer:
             write(newer, "newer")
-            assert not older.exists()
-    assert names(tmp_path) == (["out"] if replace is replace_file else ["newer", "out"])
-    assert (path.read_text() if replace is replace_file else (path / "newer").read_text()) == "newer"
+    assert content(path) in ("newer", ["newer"])
+    assert not list(tmp_path.glob(".*"))
 
 
-def test_a_link_in_the_place_of_a_folder_is_replaced_and_what_it_led_to_stays(tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_a_folder_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "kept.txt").touch()
     (tmp_path / "out").symlink_to(tmp_path / "far")
     with replace_folder(tmp_path / "out"):
         pass
-    assert names(tmp_path) == ["far", "kept.txt", "out"]
+    assert names(tmp_path) == ["far", "far/kept.txt", "out"]
     assert not (tmp_path / "out").is_symlink()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="in /proc no file can be made")
+def test_an_error_names_the_path_and_no_other_cause() -> None:
+    with pytest.raises(OSError, match=r"/proc/x\.csv") as caught:
+        write_json(Path("/proc/x.csv"), {})
+    assert "Correct the path" in in_words(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("replace", "path"),
+    [(replace_file, "folder"), (replace_file, "file/out"), (replace_folder, "file"), (replace_folder, "file/a/b")],
+)
+def test_a_file_and_a_folder_do_not_replace_each_other(replace: Callable, path: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "keep.txt").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises((UserError, OSError)) as caught, replace(tmp_path / path):
+        pass
+    assert str(tmp_path / path.split("/", maxsplit=1)[0]) in str(caught.value)
+    assert "Move it away" in in_words(caught.value)
+    assert names(tmp_path) == ["file", "folder", "folder/keep.txt"]
 
 
 def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
