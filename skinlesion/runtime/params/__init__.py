@@ -1,6 +1,6 @@
-"""The typed, frozen view of params.yaml and networks.yaml: unknown keys are refused, and no value is defaulted.
+"""The typed, frozen form of params.yaml and networks.yaml: unknown keys are refused, no value has a default in code.
 
-Every stage reads both whole, so a mistyped key stops the chain at once; DVC tracks per stage what it uses.
+Every stage reads both files whole, so a mistyped key stops the chain at once; DVC tracks the keys that a stage uses.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 class Networks(Section):
-    """The whole of networks.yaml: what a network is made of."""
+    """The whole of networks.yaml."""
 
     backbones: dict[str, Backbone]
     heads: dict[str, Head]
@@ -42,26 +42,18 @@ class Params(Networks):
 
     @model_validator(mode="after")
     def check(self) -> "Params":
-        for key, table in (
-            ("backbone", self.backbones),
-            ("head", self.heads),
-            ("configuration", self.configurations),
-        ):
-            name = getattr(self.model, key)
-            if name not in table:
-                raise ValueError(f"model.{key}: no row of {key}s is named {name!r}{hint(name, list(table))}")
-        smallest, multiple = self.backbone.smallest, self.backbone.multiple
-        if self.images.size < smallest:
-            raise ValueError(
-                f"images.size: {self.model.backbone} needs at least {smallest} px. Received: {self.images.size}"
-            )
-        if beyond := self.images.size % multiple:
-            lower = self.images.size - beyond
-            near = [size for size in (lower, lower + multiple) if size >= smallest]
-            raise ValueError(
-                f"images.size: {self.model.backbone} cuts images into patches of {multiple} px, so it needs a multiple "
-                f"of {multiple}, as {' or '.join(map(str, near))}. Received: {self.images.size}"
-            )
+        tables = {"backbone": self.backbones, "head": self.heads, "configuration": self.configurations}
+        for key, table in tables.items():
+            if (name := getattr(self.model, key)) not in table:
+                raise ValueError(f"model.{key} is {name!r}, but {key}s has no such row{hint(name, list(table))}")
+        backbone, size, smallest = self.model.backbone, self.images.size, self.backbone.smallest
+        if size < smallest:
+            raise ValueError(f"images.size is {size} px, but {backbone} needs {smallest}. Set {smallest} or larger")
+        if excess := size % self.backbone.multiple:
+            sizes = (size - excess, size - excess + self.backbone.multiple)
+            near = " or ".join(str(near) for near in sizes if near >= smallest)
+            patch = self.backbone.multiple
+            raise ValueError(f"images.size is {size} px, but {backbone} needs a multiple of {patch}. Set {near}")
         return self
 
     @property
@@ -81,21 +73,19 @@ class Params(Networks):
 
 
 def load(path: Path = paths.PARAMS) -> Params:
-    """Read and check params.yaml, and networks.yaml beside it.
-
-    From then on joblib has as many workers as params.yaml says: no result hangs on them.
+    """Read and check params.yaml, and networks.yaml beside it; set the number of joblib's workers to `workers`.
 
     Raises:
         UserError: a file is missing, is not YAML, or has unknown keys or wrong values; all of a file are named at once.
     """
     settings = of(read(path), str(path), path.with_name(paths.NETWORKS.name))
     if settings.workers:
-        joblib.parallel_config(n_jobs=settings.workers)  # stays, where it is not used as a context
+        joblib.parallel_config(n_jobs=settings.workers)  # lasts, as it is not used as a context
     return settings
 
 
 def of(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
-    """Check `content`, a params.yaml as parsed, together with the file `networks`.
+    """Check `content`, the parsed params.yaml, together with the file `networks`.
 
     Raises:
         UserError: as `load`; `what` names the content in the message.
@@ -105,28 +95,28 @@ def of(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
     tables = read(networks)
     check(tables, Networks, str(networks))
     if misplaced := sorted(content.keys() & tables.keys()):
-        raise UserError(f"{what} cannot be used:\n  {', '.join(misplaced)}: move it to {networks}")
+        raise UserError(f"{what} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
     return check(content | tables, Params, what)
 
 
 def read(path: Path) -> Any:
-    """Parse a YAML file. Raises UserError where it is missing or no YAML."""
+    """Parse a YAML file; raise UserError where it is missing or not YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: run from the repository's root (git checkout {path})") from None
+        raise UserError(f"{path} is missing. Run from the repository's root, or: git checkout {path}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from None
+        raise UserError(f"{path} is not valid YAML. Correct it: {error}") from None
 
 
 def check(content: Any, model: type[Document], what: str) -> Document:
-    """Read `content`, parsed YAML, as a `model`; `what` names it in the message.
+    """Return `content`, parsed YAML, as a `model`.
 
     Raises:
-        UserError: unknown keys or wrong values; all are named at once.
+        UserError: unknown keys or wrong values; all are named at once, `what` names the content.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(dict.fromkeys(f"  {describe(one, model, content)}" for one in error.errors()))
+        problems = "\n".join(dict.fromkeys(f"  {describe(problem, model, content)}" for problem in error.errors()))
         raise UserError(f"{what} cannot be used:\n{problems}") from None

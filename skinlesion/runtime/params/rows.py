@@ -1,4 +1,4 @@
-"""The rows of the tables: backbones and heads of networks.yaml, configurations of params.yaml."""
+"""Rows of the tables: backbones and heads of networks.yaml, configurations of params.yaml."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,10 +17,10 @@ class Section(BaseModel):
 
 
 class Backbone(Section):
-    """A row of backbones. `preprocessing` is a mode of Keras' own preprocess_input.
+    """A row of backbones.
 
-    `multiple` is what images.size must divide by: the side of a transformer's patches. `class_tokens` says that the
-    network gives a sequence, of that many tokens for the whole image and then one per patch, and not a feature map.
+    `preprocessing` is a mode of Keras' preprocess_input. images.size must be a `multiple` of a transformer's patches.
+    With `class_tokens` the output is not a feature map but a sequence: so many class tokens, then one per patch.
     """
 
     constructor: Annotated[str, Field(pattern=r"^(keras\.applications|keras_hub\.models)\.\w+$")]
@@ -46,9 +46,9 @@ class HeadLayer(Section):
     @model_validator(mode="after")
     def check(self) -> "HeadLayer":
         if len(self.model_fields_set) != 1:
-            raise ValueError("a layer of a head has exactly one key, as in {dropout: 0.3}")
+            raise ValueError("a layer of a head needs exactly one key, as in {dropout: 0.3}")
         if self.value is None:
-            raise ValueError(f"{self.kind} needs a value, as in {{dropout: 0.3}}")
+            raise ValueError(f"{self.kind} has no value. Give one, as in {{dropout: 0.3}}")
         return self
 
     @property
@@ -60,20 +60,16 @@ class HeadLayer(Section):
         return getattr(self, self.kind)
 
 
-TO_VECTOR = {"average_pool", "flatten"}
-ON_MAP, ON_VECTOR = {"conv", "max_pool"}, {"dense"}
-
-
 def check_order(head: list[HeadLayer]) -> list[HeadLayer]:
-    """A head turns the feature map into a vector exactly once; what needs a map stands before, dense layers after."""
+    """Check that a head pools or flattens once, with layers for maps before that and layers for vectors after it."""
     kinds = [layer.kind for layer in head]
-    turns = [number for number, kind in enumerate(kinds) if kind in TO_VECTOR]
+    turns = [number for number, kind in enumerate(kinds) if kind in ("average_pool", "flatten")]
     if len(turns) != 1:
-        raise ValueError(f"a head has exactly one of average_pool and flatten. Received: {', '.join(kinds)}")
-    if ON_VECTOR & set(kinds[: turns[0]]) or ON_MAP & set(kinds[turns[0] :]):
-        raise ValueError(
-            f"in a head, conv and max_pool stand before {kinds[turns[0]]}, dense after it. Received: {', '.join(kinds)}"
-        )
+        raise ValueError(f"a head needs exactly one of average_pool and flatten, but has {', '.join(kinds)}")
+    before, after = kinds[: turns[0]], kinds[turns[0] :]
+    if "dense" in before or {"conv", "max_pool"} & set(after):
+        order = f"conv and max_pool before {after[0]} and dense after it"
+        raise ValueError(f"a head needs {order}, but has {', '.join(kinds)}")
     return head
 
 
@@ -81,7 +77,7 @@ Head = Annotated[list[HeadLayer], AfterValidator(check_order)]
 
 
 class Phase(Section):
-    """One stretch of training: `train` is all, head, or the number of the first backbone layer to train."""
+    """A phase of training: `train` is all, head, or the number of the first layer of the backbone to train."""
 
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)]
     epochs: Count

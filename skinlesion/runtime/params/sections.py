@@ -1,4 +1,4 @@
-"""The sections of params.yaml above its table; a check across sections stands in __init__.py."""
+"""The sections of params.yaml; checks across sections are in __init__.py."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,9 +23,9 @@ class Data(Section):
     @model_validator(mode="after")
     def check(self) -> "Data":
         if self.source == "archive" and self.archive is None:
-            raise ValueError("source: archive needs data.archive, the path of a zip or folder")
+            raise ValueError("source is archive, but archive is null. Set data.archive: the path of a zip or folder")
         if self.duplicates is not None and self.duplicates.parent != DUPLICATES:
-            raise ValueError(f"duplicates must be a file of {DUPLICATES}/, so that DVC sees it change")
+            raise ValueError(f"duplicates is {self.duplicates}, which DVC does not track. Use a file in {DUPLICATES}/")
         return self
 
 
@@ -35,7 +35,7 @@ class Images(Section):
 
 
 class Operations(Section):
-    """Ranges of the seven augmenting operations; 0 switches one off."""
+    """Ranges of the seven augmentations; 0 disables one."""
 
     rotate: Degrees
     flip_horizontal: Fraction
@@ -54,7 +54,7 @@ class Balance(Section):
     @model_validator(mode="after")
     def check(self) -> "Balance":
         if self.per_class is not None and not any(self.operations.model_dump().values()):
-            raise ValueError("every operation is 0: copies would equal their originals; set one, or per_class: null")
+            raise ValueError("every operation is 0, so copies equal originals. Set one above 0, or per_class: null")
         return self
 
 
@@ -71,14 +71,14 @@ class Split(Section):
     def check(self) -> "Split":
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"train, validation and test must sum to 1. Received: {total:g}")
+            raise ValueError(f"train, validation and test sum to {total:g}. Change them to sum to 1")
         if min(self.train, self.validation, self.test) == 0:
-            raise ValueError("train, validation and test must each be above 0")
+            raise ValueError("train, validation or test is 0. Set each above 0")
         if self.folds and self.protocol != "lesion":
-            raise ValueError("folds belong to protocol: lesion; set folds: null")
+            raise ValueError("folds need protocol: lesion. Set folds: null")
         if self.fold >= (self.folds or 1):
-            known = f"0 to {self.folds - 1}" if self.folds else "0, as folds is null"
-            raise ValueError(f"fold must be {known}. Received: {self.fold}")
+            last = (self.folds or 1) - 1
+            raise ValueError(f"fold is {self.fold}, but folds is {self.folds or 'null'}. Set fold: {last} or less")
         return self
 
 
@@ -90,17 +90,17 @@ class Model(Section):
     configuration: str
 
 
-def half_or_off(probability: float) -> float:
+def check_flip(probability: float) -> float:
     if probability not in (0, 0.5):
-        raise ValueError(f"0 (off) or 0.5: Keras' RandomFlip flips half of the images. Received: {probability:g}")
+        raise ValueError(f"{probability:g} is not possible: Keras flips half of the images. Set 0 (off) or 0.5")
     return probability
 
 
-Flip = Annotated[float, AfterValidator(half_or_off)]
+Flip = Annotated[float, AfterValidator(check_flip)]
 
 
 class Augmentation(Section):
-    """Ranges of the online operations; 0 switches one off."""
+    """Ranges of the online augmentations; 0 disables one."""
 
     flip_horizontal: Flip
     flip_vertical: Flip
@@ -138,15 +138,11 @@ class Train(Section):
     @model_validator(mode="after")
     def check(self) -> "Train":
         if self.schedule != "constant" and self.reduce_learning_rate:
-            raise ValueError(
-                f"schedule: {self.schedule} sets the learning rate of every epoch, so it and reduce_learning_rate "
-                "exclude each other: set reduce_learning_rate: null, or schedule: constant"
-            )
+            both = f"schedule: {self.schedule} and reduce_learning_rate both set the learning rate"
+            raise ValueError(f"{both}. Set reduce_learning_rate: null, or schedule: constant")
         if self.weight_decay and self.optimizer != "adamw":
-            raise ValueError(
-                f"weight_decay belongs to optimizer: adamw. Received: weight_decay {self.weight_decay:g} with "
-                f"{self.optimizer}; set optimizer: adamw, or weight_decay: 0"
-            )
+            fault = f"weight_decay is {self.weight_decay:g}, but {self.optimizer} has none"
+            raise ValueError(f"{fault}. Set optimizer: adamw, or weight_decay: 0")
         return self
 
 
