@@ -1,5 +1,7 @@
 """Merge: join the image parts with the metadata; resize every image once."""
 
+import sys
+
 from skinlesion.merge.merge import merge
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -11,6 +13,10 @@ def main() -> dict:
     with replace_folder(paths.MERGED) as target:
         _, metrics = merge(paths.RAW, target, settings.data, settings.images)
     write_json(paths.DATA_METRICS, metrics)
+    if classes := metrics["classes_without_images"]:
+        print(
+            f"merge: warning: classes without an image: {', '.join(classes)}. No model can learn them", file=sys.stderr
+        )
     print(
         f"merge: {metrics['images']} images of {metrics['lesions']} lesions, "
         f"{metrics['duplicate_pairs_joined']} duplicate pairs joined, "

@@ -1,4 +1,4 @@
-"""Groups: lesions, joined where two lesion ids are known to be one. No group stands on two sides of an honest split."""
+"""Groups: lesions, joined where two lesion ids are known to be one. Protocol lesion never splits a group."""
 
 from pathlib import Path
 
@@ -12,31 +12,29 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     try:
         pairs = pd.read_csv(path, comment="#", dtype=str)[["image_id_1", "image_id_2"]]
     except FileNotFoundError:
-        raise UserError(f"data.duplicates names {path}, which is missing; null joins no pairs") from None
+        raise UserError(
+            f"data.duplicates is {path}, which is missing. Correct it, or set data.duplicates: null"
+        ) from None
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} must be a CSV with the columns image_id_1 and image_id_2: {error}") from None
+        raise UserError(
+            f"{path} is not a CSV with the columns image_id_1 and image_id_2. Correct it: {error}"
+        ) from None
     return list(pairs.itertuples(index=False, name=None))
 
 
 def join(lesion_of: pd.Series, pairs: list[tuple[str, str]]) -> tuple[pd.Series, int]:
-    """Give every image its group: its lesion, or the first id of the lesions that `pairs` join to it.
+    """Return the group of every image: its lesion, or the first id of the lesions that `pairs` join to it.
 
     Args:
         lesion_of: lesion_id by image_id.
-        pairs: two image ids each that show one lesion; pairs with an image not in the data are passed over.
+        pairs: two image ids each that show one lesion; pairs with an image that is not in the data are ignored.
 
     Returns:
         group by image_id, and the number of pairs that joined images.
     """
-    parent = {lesion: lesion for lesion in lesion_of}
-
-    def root(lesion: str) -> str:
-        while parent[lesion] != lesion:
-            parent[lesion] = lesion = parent[parent[lesion]]
-        return lesion
-
-    present = [pair for pair in pairs if pair[0] in lesion_of.index and pair[1] in lesion_of.index]
+    group_of = lesion_of.copy()
+    present = [list(pair) for pair in pairs if pair[0] in lesion_of.index and pair[1] in lesion_of.index]
     for pair in present:
-        first, second = sorted(root(lesion_of[image]) for image in pair)
-        parent[second] = first
-    return lesion_of.map(root), len(present)
+        first, second = sorted(group_of[pair])
+        group_of[group_of == second] = first
+    return group_of, len(present)

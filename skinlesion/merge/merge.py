@@ -28,53 +28,53 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
         the table as written, and the counts for metrics/data.json.
 
     Raises:
-        UserError: rows and images do not match, the metadata is wrong, or images are damaged and
-            data.on_bad_image is `fail`.
+        UserError: rows and images do not match, the metadata is wrong, images are damaged and data.on_bad_image is
+            `fail`, or fewer than two classes are left.
     """
     pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     table = metadata.read(raw / "HAM10000_metadata.csv")
     files = {file.stem: file for file in sorted(raw.glob("HAM10000_images_part_*/*.jpg"))}
-    metadata.join_images(table, files)
+    metadata.match_images(table, files)
     (target / "images").mkdir()
 
     def resize(image_id: str) -> tuple[int, int] | images.BadImage:
         try:
             image, shape = images.square(files[image_id], how.size, how.fit)
-        except images.BadImage as bad:
-            return bad
+        except images.BadImage as error:
+            return error
         images.write_png(target / "images" / f"{image_id}.png", image)
         return shape
 
-    sizes = over_cores(resize, list(table["image_id"]), "resizing")
-    bad = [size for size in sizes if isinstance(size, images.BadImage)]
-    if bad and data.on_bad_image == "fail":
+    shapes = over_cores(resize, list(table["image_id"]), "resizing")
+    damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
+    if damaged and data.on_bad_image == "fail":
         raise UserError(
-            f"{len(bad)} images are damaged: {listing([str(one) for one in bad])}. "
-            f"{metadata.CORRECT}; or leave them out with data.on_bad_image: skip"
+            f"Damaged images ({len(damaged)}): {listing(damaged)}. {metadata.CORRECT}. To leave them out, set "
+            "data.on_bad_image: skip"
         )
     table["part"] = [files[image_id].parent.name.rsplit("_", 1)[-1] for image_id in table["image_id"]]
-    whole = [not isinstance(size, images.BadImage) for size in sizes]
+    whole = [not isinstance(shape, images.BadImage) for shape in shapes]
     table = table[whole].reset_index(drop=True)
-    if table.empty:
-        raise UserError(f"every image of {raw} is damaged. Bring the archive again: dvc repro -f download")
-    if table["dx"].nunique() == 1:
-        raise UserError(f"there is nothing to tell apart: every image is {table['dx'].iloc[0]}. Bring more classes")
-    table[["width", "height"]] = [size for size, kept in zip(sizes, whole, strict=True) if kept]
+    if table["dx"].nunique() < 2:
+        classes = ", ".join(table["dx"].unique()) or "none"
+        raise UserError(f"{raw}: at least two classes need whole images. Present: {classes}. {metadata.CORRECT}")
+    table[["width", "height"]] = [shape for shape, kept in zip(shapes, whole, strict=True) if kept]
     group_of, joined = groups.join(table.set_index("image_id")["lesion_id"], pairs)
     table["group"] = group_of.to_numpy()
     table = table[COLUMNS]
     tables.write(target / "metadata.csv", table)
-    return table, counts(table, damaged=len(bad), joined=joined)
+    return table, counts(table, damaged=len(damaged), joined=joined)
 
 
 def counts(table: pd.DataFrame, damaged: int, joined: int) -> dict:
-    """What metrics/data.json holds."""
-    per_class = table["dx"].value_counts()
+    """Return the content of metrics/data.json."""
+    per_class = table["dx"].value_counts().reindex(CODES, fill_value=0)
     return {
         "images": len(table),
         "lesions": table["lesion_id"].nunique(),
         "groups": table["group"].nunique(),
-        "images_per_class": {code: int(per_class.get(code, 0)) for code in CODES},
+        "images_per_class": {code: int(images) for code, images in per_class.items()},
+        "classes_without_images": list(per_class.index[per_class == 0]),
         "damaged_images_skipped": damaged,
         "duplicate_pairs_joined": joined,
         "missing": {

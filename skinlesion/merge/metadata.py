@@ -1,7 +1,7 @@
-"""HAM10000_metadata.csv: read, checked, and joined with the images that lie beside it."""
+"""Read and check HAM10000_metadata.csv, and match it with the image files."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from reprlib import repr as short
 
@@ -9,104 +9,73 @@ import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.core.ids import IMAGE_ID, IMAGE_ID_RULE
-from skinlesion.merge import delimited
-from skinlesion.merge.delimited import Row
 from skinlesion.runtime.errors import UserError, listing
 
-COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
+COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
 UNKNOWN = ("unknown", "")
-# data/raw is DVC's: a correction there would be undone.
-CORRECT = "Correct that in the archive itself, then run: dvc repro -f download"
-
-
-def is_age(cell: str) -> bool:
-    return not cell or (re.fullmatch(r"[0-9]{1,3}(\.[0-9]*)?", cell) is not None and float(cell) <= 120)
-
-
-# What each cell of a column must be, and the test of it.
+AGE = re.compile(r"(([0-9]{1,2}|1[01][0-9])(\.[0-9]*)?|120(\.0*)?)?")
+# Not in data/raw: DVC would undo a correction there.
+CORRECT = "Correct that in the archive, then run: dvc repro -f download"
+# Each column, what its cells must be, and the test of it.
 RULES: list[tuple[str, str, Callable[[str], object]]] = [
     *((column, "printable text in UTF-8", str.isprintable) for column in COLUMNS),
-    ("image_id", f"the image's name, {IMAGE_ID_RULE}", IMAGE_ID.fullmatch),
+    ("image_id", IMAGE_ID_RULE, IMAGE_ID.fullmatch),
     ("lesion_id", "filled in", bool),
     ("dx", f"one of {', '.join(CODES)}", CODES.__contains__),
-    ("age", "a number of years from 0 to 120, or blank where it is not known", is_age),
+    ("age", "years from 0 to 120, or blank", AGE.fullmatch),
 ]
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read and check the metadata: one row per image, sorted by image_id, all columns text but age (years, NaN).
+    """Read and check the metadata: one row per image, sorted by image_id; all columns text but age (years, NaN).
 
-    See delimited.parse for the ways of writing that do not matter; nor do capitals in dx, further columns, or the
-    same row again.
+    Further columns, blank rows and spaces around cells are ignored. Messages count the rows that are not blank lines,
+    from 1, the header.
 
     Raises:
-        UserError: the file is missing or no CSV, lacks a column, or has rows with a blank or odd id, an unknown
-            diagnosis, an age that is no number, or rows of one image that differ; the message names the lines.
+        UserError: the file is missing or not a CSV in UTF-8, lacks a column, or has cells that break RULES, too few
+            cells, or an image_id twice; the message names the rows.
     """
+    text = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", "encoding_errors": "surrogateescape"}
     try:
-        rows = delimited.parse(path.read_bytes(), COLUMNS)
+        # Without a header, pandas takes no column for an index; its Python engine marks missing cells by NaN.
+        cells = pd.read_csv(path, header=None, engine="python", **text)
     except FileNotFoundError:
-        raise UserError(
-            f"{path} is missing: the archive's metadata CSV belongs there (dvc repro -f download)"
-        ) from None
+        raise UserError(f"{path} is missing. Add it to the archive, then run: dvc repro -f download") from None
     except ValueError as error:
-        raise UserError(f"{path} cannot be used: {error}. {CORRECT}") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}. Make it readable") from error
-    for row in rows:
-        row.cells["dx"] = row.cells["dx"].lower()
+        raise UserError(f"{path} is not a CSV: {' '.join(str(error).split())}. {CORRECT}") from None
+    header = [str(name).strip() for name in cells.iloc[0]]
+    if wrong := [column for column in COLUMNS if header.count(column) != 1]:
+        raise UserError(
+            f"{path} needs each of these columns once: {', '.join(wrong)}. "
+            f"It has {listing([short(name) for name in header], 12)}. {CORRECT}"
+        )
+    incomplete = cells.isna().any(axis=1)
+    table = cells.fillna("").set_axis(header, axis=1)[COLUMNS].map(str.strip)[1:]
+    table = table[(table != "").any(axis=1)]
+    if table.empty:
+        raise UserError(f"{path} has no rows. {CORRECT}")
+    refuse(path, table["image_id"], incomplete[table.index], "rows have fewer cells than the header")
     for column, rule, test in RULES:
-        refuse(path, f"{column} must be {rule}", [place(row, column) for row in rows if not test(row.cells[column])])
-    table = pd.DataFrame(once_each(path, rows), columns=list(COLUMNS), dtype="str")
+        refuse(path, table[column], [not test(cell) for cell in table[column]], f"{column} is not {rule}")
+    refuse(path, table["image_id"], table["image_id"].duplicated(keep=False), "image_id is in more than one row")
     return table.assign(age=pd.to_numeric(table["age"])).sort_values("image_id", ignore_index=True)
 
 
-def refuse(path: Path, rule: str, received: list[str]) -> None:
-    """Raise a UserError with the `rule` where anything is `received` against it."""
-    if received:
-        raise UserError(f"{path}: {rule}. Received: {listing(received)}. {CORRECT}")
+def refuse(path: Path, cells: pd.Series, wrong: Sequence[bool], fault: str) -> None:
+    """Raise a UserError that names the cells that are `wrong` and their rows, if there are any."""
+    if rows := [f"{short(cell)} in row {number + 1}" for number, cell in cells[list(wrong)].items()]:
+        raise UserError(f"{path}: {fault}: {listing(rows)}. {CORRECT}")
 
 
-def place(row: Row, column: str) -> str:
-    """A cell and where it stands, for a message; an image_id is shown where it may be trusted to be one."""
-    image_id = row.cells["image_id"]
-    named = f" ({image_id})" if column != "image_id" and IMAGE_ID.fullmatch(image_id) else ""
-    return f"{short(row.cells[column])} in line {row.line}{named}"
-
-
-def once_each(path: Path, rows: list[Row]) -> list[list[str]]:
-    """The cells of COLUMNS of each image, once; UserError where rows of one image differ in them."""
-    first: dict[str, Row] = {}
-    differing = []
-    for row in rows:
-        other = first.setdefault(row.cells["image_id"], row)
-        if columns := [column for column in COLUMNS if row.cells[column] != other.cells[column]]:
-            differing.append(
-                f"{row.cells['image_id']}, whose lines {other.line} and {row.line} differ in {', '.join(columns)}"
-            )
-    refuse(path, "rows of one image_id must agree", differing)
-    return [[row.cells[column] for column in COLUMNS] for row in first.values()]
-
-
-def join_images(table: pd.DataFrame, images: dict[str, Path]) -> None:
-    """Check that rows and images match one to one.
-
-    Args:
-        table: what `read` gives.
-        images: the image files by image_id.
+def match_images(table: pd.DataFrame, files: dict[str, Path]) -> None:
+    """Check that the rows of `table` and the image `files`, by image_id, match one to one.
 
     Raises:
         UserError: a row has no image, or an image no row.
     """
-    without_image = sorted(set(table["image_id"]) - set(images))
-    if without_image:
-        raise UserError(
-            f"{len(without_image)} rows of the metadata have no image: {listing(without_image)}. "
-            f"Is a part folder missing? {CORRECT}"
-        )
-    without_row = sorted(set(images) - set(table["image_id"]))
-    if without_row:
-        raise UserError(
-            f"{len(without_row)} images have no row in the metadata: "
-            f"{listing([str(images[name]) for name in without_row])}. {CORRECT}"
-        )
+    rows = set(table["image_id"])
+    if missing := sorted(rows - set(files)):
+        raise UserError(f"Rows of the metadata without an image ({len(missing)}): {listing(missing)}. {CORRECT}")
+    if extra := [str(file) for image_id, file in sorted(files.items()) if image_id not in rows]:
+        raise UserError(f"Images without a row in the metadata ({len(extra)}): {listing(extra)}. {CORRECT}")

@@ -1,4 +1,4 @@
-"""Lesions that are known to be one become one group, along chains, whatever the order of the pairs."""
+"""Lesions known to be one become one group, along chains, in any order of the pairs."""
 
 from itertools import permutations
 from pathlib import Path
@@ -15,18 +15,20 @@ LESION_OF = pd.Series({"a1": "A", "a2": "A", "b1": "B", "c1": "C", "d1": "D", "e
 PRESETS = ROOT / "presets" / "duplicates"
 
 
-def test_without_pairs_a_group_is_a_lesion() -> None:
-    group_of, joined = groups.join(LESION_OF, [])
-    pd.testing.assert_series_equal(group_of, LESION_OF)
-    assert joined == 0
-
-
-def test_a_pair_joins_every_image_of_both_lesions() -> None:
-    group_of, joined = groups.join(LESION_OF, [("c1", "a2")])
-    assert group_of.to_dict() == {
-        "a1": "A", "a2": "A", "b1": "B", "c1": "A", "d1": "D", "e1": "E", "f1": "F",
-    }  # fmt: skip
-    assert joined == 1
+@pytest.mark.parametrize(
+    ("pairs", "expected", "number"),
+    [
+        ([], "AABCDEF", 0),
+        ([("c1", "a2")], "AABADEF", 1),
+        ([("b1", "c1"), ("c1", "d1"), ("d1", "b1"), ("c1", "b1"), ("a1", "a2")], "AABBBEF", 5),
+        ([("x1", "a1"), ("b1", "x1"), ("x1", "x2"), ("e1", "f1")], "AABCDEE", 1),
+    ],
+    ids=["none", "one", "circles and repetitions", "images that are not there"],
+)
+def test_pairs_join_every_image_of_both_lesions(pairs: list, expected: str, number: int) -> None:
+    group_of, joined = groups.join(LESION_OF, pairs)
+    assert "".join(group_of) == expected
+    assert joined == number
 
 
 def test_chains_are_followed_in_every_order() -> None:
@@ -45,35 +47,17 @@ def test_a_long_chain_is_one_group() -> None:
     assert joined == 2999
 
 
-def test_circles_and_repetitions_do_no_harm() -> None:
-    group_of, _ = groups.join(LESION_OF, [("b1", "c1"), ("c1", "d1"), ("d1", "b1"), ("c1", "b1"), ("a1", "a2")])
-    assert list(group_of) == ["A", "A", "B", "B", "B", "E", "F"]
-
-
-def test_pairs_outside_the_data_are_passed_over_and_not_counted() -> None:
-    group_of, joined = groups.join(LESION_OF, [("x1", "a1"), ("b1", "x1"), ("x1", "x2"), ("e1", "f1")])
-    assert list(group_of) == ["A", "A", "B", "C", "D", "E", "E"]
-    assert joined == 1
-
-
 def test_pairs_are_read_past_comments(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_text("# source: me\nimage_id_1,image_id_2\n001,b\n# more\nc,d\n")
     assert groups.read_pairs(path) == [("001", "b"), ("c", "d")]
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "# only a comment\n"])
-def test_a_list_without_the_columns_is_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / "pairs.csv").write_text(content)
-    with pytest.raises(UserError, match=r"pairs\.csv must be a CSV with the columns image_id_1 and image_id_2"):
-        groups.read_pairs(tmp_path / "pairs.csv")
-
-
-def test_a_missing_list_is_named_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError,
-        match=r"data\.duplicates names .*pairs\.csv, which is missing; null joins no pairs",
-    ):
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "# only a comment\n", None])
+def test_a_list_without_the_columns_or_no_list_is_named(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "pairs.csv").write_text(content)
+    with pytest.raises(UserError, match=r"pairs\.csv.*(image_id_1 and image_id_2. Correct|data.duplicates: null)"):
         groups.read_pairs(tmp_path / "pairs.csv")
 
 
