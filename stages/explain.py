@@ -1,4 +1,4 @@
-"""Explain: sheets of test images with what the model said of them, right and wrong, and what it looked at."""
+"""Explain: sheets of test images with right and wrong predictions, and where the model looked (Grad-CAM)."""
 
 import pandas as pd
 
@@ -14,10 +14,10 @@ from skinlesion.sheets import sheet
 
 def main() -> pd.DataFrame:
     settings = params.load()
+    rows = choices.judged(predictions.of(tables.read(paths.PREDICTIONS), "test"))
     from skinlesion.explain import gradcam
     from skinlesion.model import bundle
 
-    rows = choices.judged(predictions.of(tables.read(paths.PREDICTIONS), "test"))
     samples, mistakes, explained = choices.samples(rows), choices.mistakes(rows), choices.explained(rows)
     model = bundle.load(paths.MODEL).model
     shown = dataset.read_images(list(explained["path"]), "explaining")
@@ -33,7 +33,7 @@ def main() -> pd.DataFrame:
     with replace_folder(paths.EXPLAIN_PLOTS) as target:
         for name, (title, content, note) in sheets.items():
             sheet.write(content, target / f"{name}.png", f"{title}. {source}", split + note)
-    print(f"explain: {(~rows['right']).sum()} mistakes on {len(rows)} test images, {paths.EXPLAIN_PLOTS} shows some")
+    print(f"explain: {(~rows['right']).sum()} mistakes on {len(rows)} test images; see {paths.EXPLAIN_PLOTS}")
     return rows
 
 

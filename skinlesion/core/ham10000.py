@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One class: its code in the `dx` column, its name, whether it is malignant, its colour in plots."""
+    """A class: its code in the `dx` column, its name, whether it is malignant, its colour in plots."""
 
     code: str
     name: str

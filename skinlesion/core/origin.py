@@ -1,9 +1,9 @@
-"""Where the shown data come from, in words: the same ones on every picture."""
+"""The name of a data source in titles of plots."""
 
 SAMPLE = "Synthetic sample, drawn by code: not HAM10000"
 ORIGINS = {"sample": SAMPLE}
 
 
 def title(source: str) -> str:
-    """What a picture of the images of `data.source` says of them."""
+    """Return the title of plots of images from `data.source`."""
     return ORIGINS.get(source, f"HAM10000 ({source})")

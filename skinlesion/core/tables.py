@@ -1,17 +1,21 @@
-"""The CSV tables between stages: ids are text, even where they look like numbers."""
+"""Read and write the CSV tables between stages; ids are text, even those of digits."""
 
 from pathlib import Path
 
 import pandas as pd
 
+from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
 
 IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part"), str)
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read a table that `write` wrote."""
-    return pd.read_csv(path, dtype=IDS, encoding="utf-8")
+    """Read a table that `write` wrote; raise UserError where it is missing."""
+    try:
+        return pd.read_csv(path, dtype=IDS, encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing. An earlier stage makes it: run dvc repro") from None
 
 
 def write(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:

@@ -1,21 +1,18 @@
-"""Any picture file becomes upright RGB, a damaged one is refused by name, and PNG loses nothing."""
+"""Any picture file becomes upright RGB, a damaged one is refused, and PNG loses nothing.
 
-import os
-import subprocess
-import sys
+tests/chain/test_bad_inputs.py has the refusals, one by one.
+"""
+
 import tracemalloc
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from skinlesion.core import images
-from skinlesion.model import dataset
-from tests.helpers.chain import ROOT
 
 Noise = Callable[..., np.ndarray]
 LEFT, RIGHT = (200, 40, 40), (30, 60, 190)
@@ -56,16 +53,20 @@ def test_transparency_is_dropped(tmp_path: Path) -> None:
         2: np.fliplr,
         3: lambda stored: np.rot90(stored, 2),
         4: np.flipud,
+        5: lambda stored: stored.transpose(1, 0, 2),
         6: lambda stored: np.rot90(stored, -1),
+        7: lambda stored: np.rot90(stored, 2).transpose(1, 0, 2),
         8: lambda stored: np.rot90(stored, 1),
     }.items(),
 )
 def test_pictures_are_turned_upright(orientation: int, upright: Callable, tmp_path: Path, noise: Noise) -> None:
+    """Whatever their suffix; the width and height of a square's picture are those of the upright one."""
     stored = noise(0, 24, 32)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(stored).save(tmp_path / "x.png", exif=exif)
-    np.testing.assert_array_equal(images.read(tmp_path / "x.png"), upright(stored))
+    path = written(tmp_path / "x.jpg", Image.fromarray(stored), "PNG", exif=exif)
+    np.testing.assert_array_equal(images.read(path), upright(stored))
+    assert images.square(path, 16, "stretch")[1] == upright(stored).shape[1::-1]
 
 
 def written(path: Path, picture: Image.Image, kind: str, **options: object) -> Path:
@@ -86,23 +87,10 @@ def test_16_bits_in_colour_are_scaled_to_8(tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read(tmp_path / "x.png"), colours // 256)
 
 
-def test_the_suffix_does_not_matter(tmp_path: Path, noise: Noise) -> None:
-    path = written(tmp_path / "x.jpg", Image.fromarray(noise(0)), "PNG")
-    np.testing.assert_array_equal(images.read(path), noise(0))
-
-
 def test_progressive_is_read_as_baseline_is(tmp_path: Path, noise: Noise) -> None:
-    one, other = (
-        written(tmp_path / f"{way}.jpg", Image.fromarray(noise(0)), "JPEG", progressive=way) for way in (True, False)
-    )
-    np.testing.assert_array_equal(images.read(one), images.read(other))
-
-
-def test_inverted_cmyk_is_not_taken_for_its_negative(tmp_path: Path) -> None:
-    """Adobe's programs store it inverted and say so by a marker, as Pillow does."""
-    path = written(tmp_path / "x.jpg", Image.fromarray(two_halves(24, 32)).convert("CMYK"), "JPEG", quality=100)
-    assert b"Adobe" in path.read_bytes()
-    assert np.abs(images.read(path)[12, 4].astype(int) - LEFT).max() <= 4
+    picture = Image.fromarray(noise(0))
+    read = [images.read(written(tmp_path / "x.jpg", picture, "JPEG", progressive=way)) for way in (True, False)]
+    np.testing.assert_array_equal(*read)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
@@ -121,60 +109,15 @@ def test_a_transparent_palette_keeps_its_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("side", [7072, 9500, 20_000])
-def test_too_many_pixels_are_refused_before_they_take_memory(side: int, tmp_path: Path) -> None:
-    path = tmp_path / "x.png"
-    Image.new("1", (side, side)).save(path)
+def test_too_many_pixels_are_refused_before_they_take_memory(tmp_path: Path) -> None:
+    Image.new("1", (7072, 7072)).save(tmp_path / "x.png")
     tracemalloc.start()
     try:
-        with pytest.raises(images.BadImage, match=r"x\.png \(.*more than 50 million"):
-            images.read(path)
+        with pytest.raises(images.BadImage, match=r"x\.png.*50 million"):
+            images.read(tmp_path / "x.png")
         assert tracemalloc.get_traced_memory()[1] < 10**7
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_values_of_unknown_range_are_refused(mode: str, tmp_path: Path) -> None:
-    with pytest.raises(images.BadImage, match="range is not known"):
-        images.read(written(tmp_path / "x", Image.new(mode, (8, 8)), "TIFF"))
-
-
-def test_no_other_program_is_started_for_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pillow hands PostScript to Ghostscript."""
-    monkeypatch.setattr("subprocess.check_call", lambda *_, **__: pytest.fail("a program was started"))
-    path = written(tmp_path / "x.jpg", Image.new("RGB", (8, 8)), "EPS")
-    with pytest.raises(images.BadImage, match="not a picture"):
-        images.read(path)
-
-
-def cut(content: bytes) -> bytes:
-    return content[: len(content) // 2]
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        cut,
-        lambda _: b"",
-        lambda _: b"no picture at all",
-        lambda content: content[:20],
-        lambda content: content[50:],
-    ],
-    ids=["truncated", "empty", "text", "header only", "no header"],
-)
-def test_a_damaged_picture_is_refused_by_name(spoil: Callable, tmp_path: Path, noise: Noise, jpeg: Callable) -> None:
-    path = tmp_path / "ISIC_0000001.jpg"
-    path.write_bytes(spoil(jpeg(noise(0))))
-    with pytest.raises(images.BadImage, match="ISIC_0000001"):
-        images.read(path)
-
-
-def test_a_truncated_png_is_refused(tmp_path: Path, noise: Noise) -> None:
-    images.write_png(tmp_path / "x.png", noise(0))
-    (tmp_path / "x.png").write_bytes(cut((tmp_path / "x.png").read_bytes()))
-    with pytest.raises(images.BadImage):
-        images.read(tmp_path / "x.png")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -201,25 +144,6 @@ def test_no_damage_escapes_as_another_error(tmp_path: Path, noise: Noise, jpeg: 
     assert 0 < refused < 30 * len(contents)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_damaged_exif_block_is_refused_or_passed_over(tmp_path: Path, noise: Noise) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif[0x010E] = "x"
-    exif[0x011A] = 72.0  # resolution
-    path = tmp_path / "x.jpg"
-    Image.fromarray(noise(0, 8, 8)).save(path, "JPEG", exif=exif)
-    content = path.read_bytes()
-    start = content.index(b"Exif")
-    for place in range(start, start + 64):
-        for value in (0, 1, 2, 3, 7, 255):
-            spoiled = bytearray(content)
-            spoiled[place] = value
-            path.write_bytes(spoiled)
-            with suppress(images.BadImage):
-                assert images.read(path).shape == (8, 8, 3)
-
-
 def test_png_loses_nothing_and_keeps_the_channels(tmp_path: Path, noise: Noise) -> None:
     image = noise(3)
     image[0, 0] = (255, 0, 7)
@@ -233,16 +157,9 @@ def test_a_png_that_cannot_be_written_is_an_error(tmp_path: Path, noise: Noise) 
         images.write_png(tmp_path / "nowhere" / "x.png", noise(0))
 
 
-@pytest.mark.parametrize("how", ["crop", "stretch"])
-@pytest.mark.parametrize(("height", "width"), [(45, 60), (60, 45), (50, 50), (20, 30)])
-def test_fit_gives_squares(how: str, height: int, width: int, noise: Noise) -> None:
-    fitted = images.fit(noise(0, height, width), 32, how)
-    assert fitted.shape == (32, 32, 3)
-    assert fitted.dtype == np.uint8
-
-
 def test_crop_takes_the_centre_square_pixel_by_pixel(noise: Noise) -> None:
     wide, high = noise(0, 30, 40), noise(0, 40, 30)
+    assert images.fit(noise(0, 20, 30), 32, "crop").shape == (32, 32, 3), "enlarged"
     np.testing.assert_array_equal(images.fit(wide, 30, "crop"), wide[:, 5:35])
     np.testing.assert_array_equal(images.fit(high, 30, "crop"), high[5:35])
 
@@ -265,29 +182,6 @@ def test_shrinking_averages() -> None:
     assert np.abs(fitted.astype(int) - 127.5).max() <= 1
 
 
-FITTED = """
-import hashlib
-import numpy as np
-from skinlesion.core import images
-random, digest = np.random.default_rng(0), hashlib.md5()
-for height, width in [(450, 600), (150, 200), (256, 256), (131, 129), (1200, 1300), (60, 300), (30, 40), (127, 100)]:
-    picture = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    digest.update(images.fit(picture, 128, "stretch").tobytes() + images.fit(picture, 128, "crop").tobytes())
-print(digest.hexdigest())
-"""
-
-
-def test_every_kind_of_processor_makes_the_same_squares() -> None:
-    """OpenCV without AVX, as on older processors, and without Intel's IPP, as on ARM."""
-    kinds = [{}, {"OPENCV_CPU_DISABLE": "AVX2,FMA3,AVX"}, {"OPENCV_IPP": "disabled"}]
-    command = [sys.executable, "-c", FITTED]
-    printed = {
-        subprocess.run(command, env=os.environ | kind, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-        for kind in kinds
-    }
-    assert len(printed) == 1, printed
-
-
 def photograph(path: Path, height: int, width: int, kind: str | None = None, **options: object) -> Path:
     """Colours that change slowly, with the grain of a sensor, as a file; its suffix says its kind if none is given."""
     y, x = np.mgrid[:height, :width] / min(height, width)
@@ -306,20 +200,8 @@ def test_a_square_is_made_of_the_whole_picture_at_its_full_size(kind: str, how: 
     assert shape == (600, 450)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_width_and_height_are_those_of_the_upright_picture(orientation: int, tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path = photograph(tmp_path / "x.jpg", 90, 120, exif=exif)
-    height, width = images.read(path).shape[:2]
-    assert (width < height) == (orientation > 4)
-    square, shape = images.square(path, 16, "stretch")
-    assert shape == (width, height)
-    np.testing.assert_array_equal(square, images.fit(images.read(path), 16, "stretch"))
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_an_orientation_counts_in_exif_alone(kind: str, tmp_path: Path) -> None:
+def test_only_exif_gives_an_orientation(kind: str, tmp_path: Path) -> None:
     """Pillow would also take it from XMP, which OpenCV and browsers do not."""
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
     options = {"xmp": xmp}
@@ -330,13 +212,6 @@ def test_an_orientation_counts_in_exif_alone(kind: str, tmp_path: Path) -> None:
     with Image.open(path) as picture:
         assert picture.getexif()[0x0112] == 6, "Pillow takes it, else this test says nothing"
     assert images.read(path).shape == (90, 120, 3)
-
-
-def test_a_jpeg_cut_short_is_refused(tmp_path: Path) -> None:
-    path = photograph(tmp_path / "x.jpg", 450, 600)
-    path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(images.BadImage, match=r"x\.jpg \(image file is truncated"):
-        images.square(path, 32, "stretch")
 
 
 def by_pillow(path: Path) -> np.ndarray:
@@ -352,17 +227,8 @@ def test_a_jpeg_has_the_pixels_that_pillow_reads(subsampling: str, progressive: 
         np.testing.assert_array_equal(images.read(path), by_pillow(path))
 
 
-def test_an_ordinary_jpeg_needs_nothing_of_pillow_but_its_header(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = photograph(tmp_path / "x.jpg", 90, 120)
-    expected = by_pillow(path)
-    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", lambda self: pytest.fail("decoded by Pillow"))
-    np.testing.assert_array_equal(images.read(path), expected)
-
-
 @pytest.mark.parametrize("kind", ["grey", "CMYK", "turned", "several pictures"])
-def test_any_other_jpeg_is_left_to_pillow(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_jpeg_is_read_as_pillow_reads_it(kind: str, tmp_path: Path) -> None:
     picture = Image.open(photograph(tmp_path / "x.jpg", 90, 120))
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -372,7 +238,6 @@ def test_any_other_jpeg_is_left_to_pillow(kind: str, tmp_path: Path, monkeypatch
         "turned": lambda: written(tmp_path / "y.jpg", picture, "JPEG", exif=exif),
         "several pictures": lambda: written(tmp_path / "y.jpg", picture, "MPO", save_all=True, append_images=[picture]),
     }[kind]()
-    monkeypatch.setattr(images.simplejpeg, "decode_jpeg", lambda *_, **__: pytest.fail("not decoded by Pillow"))
     with Image.open(path) as opened:
         expected = np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
     np.testing.assert_array_equal(images.read(path), expected)
@@ -397,13 +262,3 @@ def test_a_damaged_jpeg_is_read_as_pillow_reads_it_or_refused_as_well(tmp_path: 
             read += 1
             np.testing.assert_array_equal(images.read(path), expected)
     assert read and refused
-
-
-def test_load_keeps_the_order_of_the_files(tmp_path: Path, noise: Noise) -> None:
-    files = [str(tmp_path / f"{number}.png") for number in range(20)]
-    for number, file in enumerate(files):
-        images.write_png(Path(file), noise(number, 8, 8))
-    order = [7, 3, 19, 0, 3]
-    loaded = dataset.read_images([files[number] for number in order], "reading")
-    assert loaded.dtype == np.uint8
-    np.testing.assert_array_equal(loaded, [noise(number, 8, 8) for number in order])
