@@ -1,4 +1,4 @@
-"""Download: bring HAM10000, or the synthetic sample, into data/raw in HAM10000's own layout."""
+"""Download: fetch HAM10000, or draw the synthetic sample, into data/raw in the layout of HAM10000."""
 
 from skinlesion.download.sources import fetch
 from skinlesion.runtime import params, paths
@@ -11,7 +11,7 @@ def main() -> None:
     with replace_folder(paths.RAW) as target:
         fetch(target, settings.data)
     images = sum(1 for _ in paths.RAW.glob("*/*.jpg"))
-    print(f"download: {images} images from {settings.data.source} in {paths.RAW}")
+    print(f"download: {paths.RAW} has {images} images from {settings.data.source}")
 
 
 if __name__ == "__main__":

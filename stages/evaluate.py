@@ -1,4 +1,4 @@
-"""Evaluate: the one stage that opens the test split; predictions, metrics and the tables behind the plots."""
+"""Evaluate: predictions, metrics and the tables of the plots; the only stage that opens the test split."""
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ def main() -> dict:
     for split in ("validation", "test"):
         _, images, labels = dataset.load(splits, split)
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
-        if split == "validation" and how.tta > 1:  # an average over views is less bold than the one view of train
+        if split == "validation" and how.tta > 1:  # an average of views is less confident
             calibration = calibration.refitted(labels, raw)
         parts.append(predictions.table(split, raw, calibration, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
@@ -30,19 +30,19 @@ def main() -> dict:
 
 
 def describe(settings: params.Params) -> dict:
-    """All that follows from predictions.csv; give back the figures of metrics/test.json."""
-    found = results.of(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
-    figures = {"protocol": settings.split.protocol, **found.figures}
+    """Write all that follows from predictions.csv; return the content of metrics/test.json."""
+    result = results.of(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
+    figures = {"protocol": settings.split.protocol, **result.figures}
     with replace_folder(paths.EVALUATE_PLOTS) as target:
-        for name, table in found.tables.items():
+        for name, table in result.tables.items():
             tables.write(target / f"{name}.csv", table, float_format="%.4g")
-    write_json(paths.INTERVALS_METRICS, found.intervals)
+    write_json(paths.INTERVALS_METRICS, result.intervals)
     write_json(paths.TEST_METRICS, figures)
 
-    print(found.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
-    bounds = found.intervals["balanced_accuracy"].values()
+    print(result.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
+    bounds = result.intervals["balanced_accuracy"].values()
     interval = "[" + ", ".join("-" if bound is None else f"{bound:.3f}" for bound in bounds) + "]"
-    leaked = found.tables["leaks"].set_index("stratum")["images"]
+    leaked = result.tables["leaks"].set_index("stratum")["images"]
     print(
         f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} {interval}, accuracy "
         f"{figures['accuracy']:.3f} on {leaked['all']} test images, protocol {figures['protocol']}; "

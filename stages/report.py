@@ -24,12 +24,12 @@ def main() -> None:
         "heads": {model.head: settings.head},
         "configurations": {model.configuration: settings.phases},
     }
-    found = inputs.read(used, provenance.of(Path()))
+    content = inputs.read(used, provenance.of(Path()))
     for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
         with replace_file(path) as partial:
-            partial.write_text(render(found), encoding="utf-8", newline="\n")
+            partial.write_text(render(content), encoding="utf-8", newline="\n")
     size = paths.REPORT.stat().st_size / 1e6
-    print(f"report: {paths.REPORT} ({size:.1f} MB) is to be opened in a browser; the model card is {paths.MODEL_CARD}")
+    print(f"report: open {paths.REPORT} ({size:.1f} MB) in a browser; the model card is {paths.MODEL_CARD}")
 
 
 if __name__ == "__main__":

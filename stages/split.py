@@ -1,4 +1,4 @@
-"""Split: assign every image to train, validation, test or unused, and count what leaks."""
+"""Split: assign every image to train, validation, test or unused, and count the images that leak."""
 
 from skinlesion.core import tables
 from skinlesion.runtime import params, paths

@@ -38,7 +38,7 @@ def main() -> dict:
     key = key_of(settings, model, (*train, *validation), device=device, precision=precision)
     with kept_progress(key) as progress:
         history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed, progress)
-        # Saved in float32, it predicts the same on every machine.
+        # In float32 the saved model predicts the same on every machine.
         final = build.build(*rows, weights=None, attention=settings.model.attention)
         final.set_weights(model.get_weights())
         validated = probabilities(final, validation[0], settings.train.batch_size)
@@ -55,8 +55,8 @@ def main() -> dict:
             "processor": processor.describe(),
         }
         write_json(paths.TRAIN_METRICS, metrics)
-    said = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
-    print(f"train: best epoch {best_epoch} of {len(history)}: {said}; temperature {calibration.temperature:.2f}")
+    scores = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
+    print(f"train: best epoch {best_epoch} of {len(history)}: {scores}; temperature {calibration.temperature:.2f}")
     return metrics
 
 

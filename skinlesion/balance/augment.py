@@ -1,10 +1,10 @@
-"""The seven operations that make a copy, and the recipe that remakes it exactly.
+"""The seven augmentations of a copy, and the recipe that makes the copy again exactly.
 
-A recipe reads `rotate=+37.2 flip_horizontal shift=+0.031,-0.012 brightness=0.910`. What it says is what is applied:
-values are drawn, written and read back, so that the manifest alone remakes every copy.
+A recipe reads `rotate=+37.2 flip_horizontal shift=+0.031,-0.012 brightness=0.910`. Values are drawn, written and read
+back before they are applied, so that the manifest alone is enough to make every copy again.
 
-Every CPU makes the same bytes. Results of `a @ b`, np.cos and cv2.warpAffine differ between CPUs in the last bit. So
-floats are added, multiplied and rounded element by element here, and pixels are interpolated in integers.
+Every CPU makes the same bytes. `a @ b`, np.cos and cv2.warpAffine differ between CPUs in the last bit, so floats are
+added, multiplied and rounded element by element here, and pixels are interpolated in integers.
 """
 
 from collections.abc import Callable
@@ -36,10 +36,8 @@ def about_one(random: np.random.Generator, limit: float) -> tuple[float, ...]:
 
 
 def rotate(degrees: float) -> np.ndarray:
-    cosine, sine = (
-        round(cos(radians(degrees)), 9),
-        round(sin(radians(degrees)), 9),
-    )  # the last digits differ between CPUs
+    angle = radians(degrees)
+    cosine, sine = round(cos(angle), 9), round(sin(angle), 9)  # the last digits differ between CPUs
     return np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
 
 
@@ -53,10 +51,10 @@ def shift(x: float, y: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Operation:
-    """One row of the table: how values are drawn within a range, how they are written, what they do.
+    """An augmentation: how its values are drawn within a range, written and applied.
 
-    Geometry is a 3x3 matrix in units of the image's side about its centre. Tone maps the 256 grey levels, given the
-    image's mean level.
+    Geometry is a 3x3 matrix about the centre of the image, in units of its side. Tone maps the 256 grey levels, given
+    the mean level of the image.
     """
 
     draw: Draw
@@ -77,10 +75,7 @@ OPERATIONS = {
 
 
 def draw(ranges: Operations, random: np.random.Generator) -> str:
-    """Draw a recipe within the ranges of params.yaml; at least one operation acts.
-
-    `ranges` must have one range above 0 (params.yaml is checked for it).
-    """
+    """Draw a recipe of at least one operation within `ranges`, one of which must be above 0."""
     words: list[str] = []
     while not words:
         for name, operation in OPERATIONS.items():
@@ -93,7 +88,7 @@ def draw(ranges: Operations, random: np.random.Generator) -> str:
 
 
 def apply(recipe: str, image: np.ndarray) -> np.ndarray:
-    """Make the copy of a square RGB uint8 (S, S, 3) that `recipe` describes; borders are reflected, never black."""
+    """Return the copy of a square RGB uint8 (S, S, 3) that `recipe` describes; borders are reflected, never black."""
     matrix = np.eye(3)
     tones = []
     for word in recipe.split():
@@ -112,12 +107,12 @@ def apply(recipe: str, image: np.ndarray) -> np.ndarray:
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """`a @ b` of 3x3 matrices, rounded alike on every CPU."""
+    """Return `a @ b` of 3x3 matrices, rounded alike on every CPU."""
     return (a[:, :, None] * b).sum(axis=1)
 
 
 def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Move the pixels of a square image as `matrix` says, in the units of Operation.geometry; exact to 1/32 px."""
+    """Move the pixels of a square image by `matrix` (see Operation.geometry), exact to 1/32 px."""
     side = image.shape[0]
     centre = (side - 1) / 2
     (a, b, x), (c, d, y), _ = matrix

@@ -1,4 +1,4 @@
-"""Copies beside their originals: whether what the augmentation made still looks like skin, and like its class."""
+"""A sheet of copies beside their originals, to see whether copies still look like skin and like their class."""
 
 from pathlib import Path
 
@@ -11,35 +11,33 @@ from skinlesion.sheets.sheet import Picture, Row
 SHOWN = 6  # pictures of a class, originals and copies
 ORIGINAL = "#1a1a1a"
 NOTE = (
-    "Framed: an original; after it, copies of it. Under each copy stands its recipe, from the column operations of "
-    "data/balanced/manifest.csv; what lies beyond the border is reflected. Classes without copies are left out."
+    "Framed: an original, followed by its copies. The text under a copy is its recipe, from the column operations of "
+    "data/balanced/manifest.csv. Pixels beyond the border are reflected. Classes without copies are not shown."
 )
-NONE = "No class has copies: each has as many originals as balance.per_class asks for, or it is null."
+NONE = "No class has copies: balance.per_class is null, or every class has as many originals."
 
 
 def choose(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the manifest to show: of each class with copies, in the order of CODES, originals and their copies.
+    """Return the rows of the manifest to show: of each class with copies, in the order of CODES, originals and copies.
 
-    The most copied originals come first, each before its copies; a class has at most SHOWN rows, of which the last is a
+    The originals with most copies come first, each before its copies. A class has at most SHOWN rows and ends with a
     copy.
     """
-    copies = manifest[manifest["augmented"]]
-    counts = copies["image_id"].value_counts()
-    chosen = []
+    counts = manifest[manifest["augmented"]].groupby(["dx", "image_id"]).size().sort_index()
+    chosen = [manifest[:0]]
     for code in CODES:
-        known = counts[counts.index.isin(copies.loc[copies["dx"] == code, "image_id"])]
-        room = SHOWN
-        for image_id in sorted(known.index, key=lambda image_id: (-known[image_id], image_id)):
-            if room < 2:
-                break
-            family = manifest[manifest["image_id"] == image_id].sort_values(["augmented", "path"])[:room]
-            chosen.append(family)
-            room -= len(family)
-    return pd.concat(chosen, ignore_index=True) if chosen else manifest[:0]
+        free = SHOWN
+        copied = counts[counts.index.get_level_values("dx") == code].droplevel("dx")
+        for image_id in copied.sort_values(ascending=False, kind="stable").index:
+            if free >= 2:
+                family = manifest[manifest["image_id"] == image_id].sort_values(["augmented", "path"])[:free]
+                chosen.append(family)
+                free -= len(family)
+    return pd.concat(chosen, ignore_index=True)
 
 
 def rows(chosen: pd.DataFrame) -> list[Row]:
-    """A row of the sheet for each class, with the pictures read from their paths."""
+    """Read the pictures of `choose`; return a row of the sheet for each class."""
     return [
         Row(str(code), [picture(row) for row in members.itertuples()])
         for code, members in chosen.groupby("dx", sort=False)

@@ -1,7 +1,7 @@
-"""Balance: every class to the same number of images, by sampling the large and copying the small.
+"""Balance: bring every class to the same number of images, by sampling large classes and copying in small ones.
 
-Who is chosen and what a copy looks like hangs on the seed and the image's own id alone, so that a new original
-changes its own class and nothing else.
+The choice of an image and the recipes of its copies depend only on the seed and its id, so that a new original changes
+its own class and nothing else.
 """
 
 from pathlib import Path
@@ -19,16 +19,16 @@ COLUMNS = ["path", "image_id", "group", "dx", "augmented", "operations", "balanc
 
 
 def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.DataFrame:
-    """Write the manifest: every original, and the copies that fill small classes.
+    """Return the manifest: every original, and the copies that fill small classes.
 
     Args:
         table: metadata with image_id, group, dx.
-        folder: where the originals lie, as <image_id>.png.
-        copies: where the copies will lie, as <dx>/<image_id>_<number>.png.
+        folder: of the originals, <image_id>.png.
+        copies: of the copies to be made, <dx>/<image_id>_<number>.png.
 
     Returns:
         a row per original and per copy: path, image_id, group, dx, augmented, operations (the recipe), balanced
-        (whether the row is one of its class's per_class); sorted by path within originals, then copies.
+        (whether the row is one of the per_class rows of its class); originals first, each part sorted by path.
     """
     originals = table[["image_id", "group", "dx"]].assign(
         path=[(folder / f"{image_id}.png").as_posix() for image_id in table["image_id"]],
@@ -42,7 +42,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.Da
     place = rank.groupby(originals["dx"]).rank(method="first") - 1
     originals["balanced"] = place < how.per_class
     size = originals.groupby("dx")["image_id"].transform("size")
-    # The class's per_class rows are dealt to its originals in turn; the first turn is the original itself.
+    # The originals of a class share its per_class rows evenly; the first row of each is the original itself.
     shares = how.per_class // size + (place < how.per_class % size)
     rows = [
         {
@@ -60,7 +60,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.Da
 
 
 def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
-    """The recipe of copy `number` of an original."""
+    """Return the recipe of copy `number` of an original."""
     return augment.draw(ranges, np.random.default_rng(digest(seed, "copy", image_id, number)))
 
 
@@ -68,7 +68,7 @@ def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
     """Write the copies that `manifest` lists.
 
     Args:
-        target: the folder to write to, standing for `root`, under which the manifest's paths of copies lie.
+        target: the folder to write to, in place of `root`, which the manifest's paths of copies begin with.
     """
     source_of = manifest[~manifest["augmented"]].set_index("image_id")["path"]
     copied = manifest[manifest["augmented"]]

@@ -1,4 +1,4 @@
-"""What the data look like before anything is learned from them: counts by class, and a sheet of images."""
+"""A description of the data: counts by class, and a sheet of images."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -15,20 +15,20 @@ SHOWN = 8  # images per class on the sheet
 
 
 def tables(metadata: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Counts of images by class: alone (dx, images), and by age, sex and localization (dx, value, images)."""
+    """Count images by class: alone (dx, images), and by age, sex and localization (dx, value, images)."""
     labels = [f"{low}-{high - 1}" if high < 200 else f"{low}+" for low, high in pairwise(AGES)]
     ages = pd.cut(metadata["age"], AGES, right=False, labels=labels).astype(object).fillna("unknown")
     by = {"age": ages, **{name: metadata[name].fillna("unknown") for name in ("sex", "localization")}}
     alone = metadata["dx"].value_counts().reindex(CODES, fill_value=0)
-    found = {"class_counts": alone.rename_axis("dx").reset_index(name="images")}
+    counted = {"class_counts": alone.rename_axis("dx").reset_index(name="images")}
     for name, values in by.items():
         counts = metadata.groupby(["dx", values.rename("value")]).size()
-        found[name] = counts.reset_index(name="images").sort_values(["dx", "value"], ignore_index=True)
-    return found
+        counted[name] = counts.reset_index(name="images").sort_values(["dx", "value"], ignore_index=True)
+    return counted
 
 
 def rows_of_images(metadata: pd.DataFrame, folder: Path) -> list[Row]:
-    """For the sheet: of each class, the pictures of a few of its lesions, spread over the table."""
+    """Return a row of the sheet for each class: pictures of some of its lesions, spread over the table."""
     rows = []
     for diagnosis in DIAGNOSES:
         lesions = metadata[metadata["dx"] == diagnosis.code].drop_duplicates("group")

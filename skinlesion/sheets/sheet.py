@@ -1,4 +1,4 @@
-"""Sheets: rows of pictures with captions, as one PNG that a person reads at its full width of 1200 px."""
+"""Sheets: rows of pictures with captions, as one PNG of 1200 px width."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skinlesion.runtime.files import replace_file
 
 WIDTH, MARGIN, GAP, FRAME = 1200, 20, 12, 4  # px
-WIDEST = 280  # px, a picture where few stand in a row
+WIDEST = 280  # px, of a picture in a short row
 INK, GREY = "#1a1a1a", "#5c5c5c"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 TITLE, TEXT, CAPTION = ("DejaVuSans-Bold.ttf", 20), ("DejaVuSans.ttf", 14), ("DejaVuSans.ttf", 12)  # file, px
@@ -22,7 +22,7 @@ Font = tuple[str, int]
 
 @dataclass(frozen=True)
 class Picture:
-    """RGB uint8 (H, W, 3), the words under it, and the colour of its frame; the pictures of a sheet have one shape."""
+    """RGB uint8 (H, W, 3), its caption and the colour of its frame; the pictures of a sheet have one shape."""
 
     image: np.ndarray
     caption: str = ""
@@ -31,7 +31,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Row:
-    """Pictures side by side, and what stands before them."""
+    """Pictures side by side, with a name to their left."""
 
     name: str
     pictures: list[Picture]
@@ -41,7 +41,7 @@ def write(rows: list[Row], path: Path, title: str, note: str = "") -> None:
     """Write a sheet as PNG, 1200 px wide and as high as it needs; equal sheets are equal bytes.
 
     Args:
-        note: how to read the sheet, under the title; a sheet without rows says only these two.
+        note: how to read the sheet, shown under the title; a sheet without rows has only these two.
     """
     names = max((text_width(row.name, TEXT) for row in rows), default=0)
     left = MARGIN + (names + GAP if names else 0)
@@ -58,7 +58,7 @@ def write(rows: list[Row], path: Path, title: str, note: str = "") -> None:
 
 
 def header(title: str, note: str) -> Image.Image:
-    """Title and note above the rows."""
+    """Draw the title and the note."""
     blocks = [
         (wrapped(title, TITLE, WIDTH - 2 * MARGIN), TITLE, INK),
         (wrapped(note, TEXT, WIDTH - 2 * MARGIN), TEXT, GREY),
@@ -67,37 +67,37 @@ def header(title: str, note: str) -> Image.Image:
     part = Image.new("RGB", (WIDTH, height), "white")
     top = MARGIN
     for lines, font, colour in blocks:
-        top = say(part, lines, font, (MARGIN, top), "la", colour)
+        top = write_lines(part, lines, font, (MARGIN, top), "la", colour)
     return part
 
 
 def strip(row: Row, left: int, width: int) -> Image.Image:
-    """A row of the sheet: its pictures `width` px wide from `left` on, their captions under them."""
+    """Draw a row of the sheet: its pictures from x = `left` px on, `width` px wide, with their captions."""
     captions = [wrapped(picture.caption, CAPTION, width) for picture in row.pictures]
     images = [framed(picture, width) for picture in row.pictures]
     tallest = max(image.height for image in images)
     height = tallest + max(len(lines) for lines in captions) * line_height(CAPTION) + GAP
     part = Image.new("RGB", (WIDTH, height), "white")
     name = row.name.splitlines()
-    say(part, name, TEXT, (left - GAP, (tallest - len(name) * line_height(TEXT)) // 2), "ra", INK)
+    write_lines(part, name, TEXT, (left - GAP, (tallest - len(name) * line_height(TEXT)) // 2), "ra", INK)
     for column, (image, lines) in enumerate(zip(images, captions, strict=True)):
         x = left + column * (width + GAP)
         part.paste(image, (x, 0))
-        say(part, lines, CAPTION, (x + width // 2, tallest + 2), "ma", INK)
+        write_lines(part, lines, CAPTION, (x + width // 2, tallest + 2), "ma", INK)
     return part
 
 
 def framed(picture: Picture, width: int) -> Image.Image:
-    """The picture at so many px, in its frame."""
+    """Draw a picture `width` px wide, with its frame."""
     height = round(width * picture.image.shape[0] / picture.image.shape[1])
-    image = Image.fromarray(picture.image).resize((width, height))  # in integers; cv2.resize differs between CPUs
+    image = Image.fromarray(picture.image).resize((width, height))  # in integers: cv2.resize differs between CPUs
     if picture.frame:
         ImageDraw.Draw(image).rectangle((0, 0, width - 1, height - 1), outline=picture.frame, width=FRAME)
     return image
 
 
-def say(part: Image.Image, lines: list[str], font: Font, at: tuple[int, int], anchor: str, colour: str) -> int:
-    """Print lines from (x, y) downwards; give back the y below them."""
+def write_lines(part: Image.Image, lines: list[str], font: Font, at: tuple[int, int], anchor: str, colour: str) -> int:
+    """Write lines downwards from (x, y) px; return the y below them."""
     pen, (x, y) = ImageDraw.Draw(part), at
     for line in lines:
         pen.text((x, y), line, colour, opened(font), anchor)
@@ -106,7 +106,7 @@ def say(part: Image.Image, lines: list[str], font: Font, at: tuple[int, int], an
 
 
 def wrapped(text: str, font: Font, width: int) -> list[str]:
-    """`text` in lines of at most `width` px, broken between words and where it is broken already."""
+    """Break `text` into lines of at most `width` px, between words and at its own line ends."""
     lines: list[str] = []
     for paragraph in text.splitlines():
         line = ""
@@ -121,7 +121,7 @@ def wrapped(text: str, font: Font, width: int) -> list[str]:
 
 
 def text_width(text: str, font: Font) -> int:
-    """Of the longest line, in px."""
+    """Return the width of the longest line, in px."""
     return max((round(opened(font).getlength(line)) for line in text.splitlines()), default=0)
 
 
@@ -131,6 +131,6 @@ def line_height(font: Font) -> int:
 
 @cache
 def opened(font: Font) -> ImageFont.FreeTypeFont:
-    """The font, laid out by FreeType alone: the same on machines with and without libraries for complex scripts."""
+    """Open a font with FreeType's layout, which does not depend on libraries for complex scripts."""
     name, size = font
     return ImageFont.truetype(FONTS / name, size, layout_engine=ImageFont.Layout.BASIC)

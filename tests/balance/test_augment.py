@@ -78,8 +78,8 @@ def test_shift_moves_right_and_down_by_parts_of_the_side(noise: Noise) -> None:
 
 @pytest.mark.parametrize(("factor", "expected"), [("2.000", (16, 16, 32, 32)), ("0.750", (26, 26, 12, 12))])
 def test_zoom_magnifies_about_the_centre(factor: str, expected: tuple[int, ...]) -> None:
-    found = box(augment.apply(f"zoom={factor}", spot(64, 24, 24, 16)))
-    assert np.abs(np.subtract(found, expected)).max() <= 1
+    magnified = box(augment.apply(f"zoom={factor}", spot(64, 24, 24, 16)))
+    assert np.abs(np.subtract(magnified, expected)).max() <= 1
 
 
 def test_brightness_multiplies_and_stays_in_range() -> None:
@@ -153,32 +153,32 @@ def test_a_recipe_says_all_that_is_applied(noise: Noise, settings) -> None:
     ],
 )
 def test_values_fill_their_range_and_stay_in_it(name: str, limit: float, low: float, high: float, values: int) -> None:
-    found = np.array([words[name] for words in draws(500, **{name: limit})])
-    assert found.shape == (500, values)
-    assert found.min() >= low
-    assert found.max() <= high
+    drawn = np.array([words[name] for words in draws(500, **{name: limit})])
+    assert drawn.shape == (500, values)
+    assert drawn.min() >= low
+    assert drawn.max() <= high
     tenth = (high - low) / 10
-    assert (found.min(axis=0) < low + tenth).all()
-    assert (found.max(axis=0) > high - tenth).all()
-    assert (np.abs(found.mean(axis=0) - (low + high) / 2) < tenth).all()
+    assert (drawn.min(axis=0) < low + tenth).all()
+    assert (drawn.max(axis=0) > high - tenth).all()
+    assert (np.abs(drawn.mean(axis=0) - (low + high) / 2) < tenth).all()
 
 
 @pytest.mark.parametrize("name", ["flip_horizontal", "flip_vertical"])
 def test_flips_come_with_their_probability(name: str) -> None:
-    found = [name in words for words in draws(2000, rotate=10, **{name: 0.3})]
-    assert 0.27 < np.mean(found) < 0.33
+    flipped = [name in words for words in draws(2000, rotate=10, **{name: 0.3})]
+    assert 0.27 < np.mean(flipped) < 0.33
 
 
 def test_the_two_numbers_of_a_shift_are_drawn_apart() -> None:
-    found = np.array([words["shift"] for words in draws(300, shift=0.5)])
-    assert abs(np.corrcoef(found.T)[0, 1]) < 0.2
+    shifts = np.array([words["shift"] for words in draws(300, shift=0.5)])
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize("name", Operations.model_fields)
 def test_an_operation_at_0_is_never_drawn(name: str) -> None:
     others = dict.fromkeys(Operations.model_fields, 0.5) | {name: 0}
-    found = draws(200, **others)
-    drawn = {word for words in found for word in words}
+    recipes = draws(200, **others)
+    drawn = {word for words in recipes for word in words}
     assert drawn == set(Operations.model_fields) - {name}
 
 

@@ -89,9 +89,9 @@ def test_the_stage_draws_the_copies_beside_their_originals(
 
 
 def test_the_natural_set_has_a_sheet_that_says_so(project: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = []
-    monkeypatch.setattr(sheet, "write", lambda rows, path, title, note: said.append((rows, note)))
+    written = []
+    monkeypatch.setattr(sheet, "write", lambda rows, path, title, note: written.append((rows, note)))
     project({"balance.per_class": None})
     merge_stage.main()
     stage.main()
-    assert said == [([], copies.NONE)]
+    assert written == [([], copies.NONE)]

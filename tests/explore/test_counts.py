@@ -34,37 +34,16 @@ HAND_MADE = metadata_of(
 )
 
 
-def rows(table: pd.DataFrame) -> list[tuple]:
-    return list(table.itertuples(index=False, name=None))
+def text(table: pd.DataFrame) -> str:
+    return ", ".join(" ".join(map(str, row)) for row in table.itertuples(index=False))
 
 
 def test_counts_are_those_counted_by_hand() -> None:
-    found = counts.tables(HAND_MADE)
-    assert rows(found["class_counts"]) == [
-        (code, {"nv": 4, "mel": 4}.get(code, 0)) for code in CODES
-    ]  # fmt: skip
-    assert rows(found["age"]) == [
-        ("mel", "70-79", 1),
-        ("mel", "80+", 2),
-        ("mel", "unknown", 1),
-        ("nv", "0-19", 2),
-        ("nv", "20-29", 1),
-        ("nv", "unknown", 1),
-    ]
-    assert rows(found["sex"]) == [
-        ("mel", "female", 2),
-        ("mel", "male", 2),
-        ("nv", "female", 1),
-        ("nv", "male", 2),
-        ("nv", "unknown", 1),
-    ]
-    assert rows(found["localization"]) == [
-        ("mel", "back", 3),
-        ("mel", "unknown", 1),
-        ("nv", "back", 2),
-        ("nv", "face", 1),
-        ("nv", "unknown", 1),
-    ]
+    counted = counts.tables(HAND_MADE)
+    assert text(counted["class_counts"]) == "akiec 0, bcc 0, bkl 0, df 0, mel 4, nv 4, vasc 0"
+    assert text(counted["age"]) == "mel 70-79 1, mel 80+ 2, mel unknown 1, nv 0-19 2, nv 20-29 1, nv unknown 1"
+    assert text(counted["sex"]) == "mel female 2, mel male 2, nv female 1, nv male 2, nv unknown 1"
+    assert text(counted["localization"]) == "mel back 3, mel unknown 1, nv back 2, nv face 1, nv unknown 1"
 
 
 def test_every_image_is_counted_once_where_values_are_blank_too(
@@ -95,20 +74,6 @@ def test_a_sheet_row_shows_different_lesions_spread_over_the_class(tmp_path: Pat
     assert shown[0] == 0
     assert shown[-1] == 38
     assert np.diff(shown).min() >= 4
-
-
-@pytest.mark.chain
-def test_the_stage_writes_the_tables_and_the_sheet(project: Callable, tree: Callable) -> None:
-    merge_stage.main()
-    stage.main()
-    assert sorted(tree(paths.EXPLORE_PLOTS)) == [
-        "age.csv",
-        "class_counts.csv",
-        "localization.csv",
-        "samples.png",
-        "sex.csv",
-    ]
-    assert images.read(paths.EXPLORE_PLOTS / "samples.png").std() > 10
 
 
 def test_the_sheet_says_what_it_shows(project: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

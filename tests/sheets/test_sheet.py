@@ -73,18 +73,6 @@ def test_lines_break_between_words_and_fit() -> None:
     assert sheet.wrapped("", sheet.CAPTION, 160) == []
 
 
-def test_captions_stand_apart_from_the_next_row(tmp_path: Path) -> None:
-    """A longer caption moves what is below it down by its lines."""
-    blue = (0, 0, 255)
-
-    def second_row(caption: str) -> int:
-        rows = [Row("", [Picture(plain((255, 0, 0)), caption)]), Row("", [Picture(plain(blue))])]
-        sheet.write(rows, tmp_path / "x.png", "Title")
-        return np.argwhere((images.read(tmp_path / "x.png") == blue).all(axis=2))[:, 0].min()
-
-    assert second_row("one\ntwo\nthree") - second_row("") == 3 * sheet.line_height(sheet.CAPTION)
-
-
 def test_a_frame_has_its_colour_on_all_four_sides(tmp_path: Path) -> None:
     sheet.write([Row("", [Picture(plain((0, 0, 255)), frame="#00ff00")])], tmp_path / "x.png", "Title")
     drawn = images.read(tmp_path / "x.png")
