@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pandas as pd
 import pytest
@@ -40,24 +39,11 @@ def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(p
         assert re.search(r"model.backbone\s+resnet18\s+two_blocks", dvc(project, "params", "diff"))
         table = dvc(project, "metrics", "diff", "--md")
         assert re.search(r"metrics/train.json \| parameters \| 84359 \| 158599 ", re.sub(" +", " ", table))
-        assert len([line for line in table.splitlines() if line.startswith("| metrics/")]) < 25, (
-            "more than a comment holds"
-        )
         dvc(project, "plots", "diff", "HEAD", "-o", "plots_page")
         page = (project / "plots_page" / "index.html").read_text()
-        for plot in (
-            "Confusion, images",
-            "ROC by class",
-            "Measures by class",
-            "Reliability",
-            "Decision curve",
-            "Loss",
-            "Site by class",
-        ):
-            assert plot in page
-        rows = dvc(project, "exp", "show", "--csv")
-        assert "two_blocks" in rows
-        assert "resnet18" in rows
+        assert [
+            plot for plot in ("Confusion, images", "ROC by class", "Loss", "Site by class") if plot not in page
+        ] == []
     finally:
         run(project, "git", "checkout", "-q", ".")
         dvc(project, "checkout")
@@ -76,20 +62,3 @@ def test_an_unused_row_of_a_table_changes_nothing(project):
     finally:
         for file, text in committed.items():
             file.write_text(text)
-
-
-def test_a_damaged_input_stops_its_stage_with_one_message_and_changes_nothing(project):
-    before = (project / "data" / "merged" / "metadata.csv").read_bytes()
-    picture = next((project.parent / "archive").rglob("*.jpg"))
-    whole = picture.read_bytes()
-    picture.write_bytes(whole[:300])
-    try:
-        run(project, sys.executable, "-m", "stages.download")
-        output = run(project, sys.executable, "-m", "stages.merge", expect=1)
-    finally:
-        picture.write_bytes(whole)
-        run(project, sys.executable, "-m", "stages.download")
-    assert output.startswith(f"merge: 1 images are damaged: data/raw/HAM10000_images_part_1/{picture.name} (")
-    assert "on_bad_image: skip" in output
-    assert "Traceback" not in output
-    assert (project / "data" / "merged" / "metadata.csv").read_bytes() == before

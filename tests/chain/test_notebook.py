@@ -13,6 +13,7 @@ import pytest
 import yaml
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from tests.helpers import chain
 
@@ -26,30 +27,30 @@ def notebook() -> NotebookNode:
 
 
 def cell(notebook: NotebookNode, name: str) -> NotebookNode:
-    return next(one for one in notebook.cells if one.id == name)
+    return next(cell for cell in notebook.cells if cell.id == name)
 
 
-def said(one: NotebookNode) -> str:
-    return "".join(output.text for output in one.outputs if output.output_type == "stream")
+def printed(cell: NotebookNode) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def settings(notebook: NotebookNode) -> dict[str, object]:
     """The values of the cell that is tagged `parameters`, none of which is computed."""
-    (one,) = (one for one in notebook.cells if "parameters" in one.metadata.get("tags", []))
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(one.source).body}
+    (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(parameters.source).body}
 
 
 def execute(notebook: NotebookNode, folder: Path, values: dict[str, object]) -> NotebookNode:
-    """Run it in `folder` with other settings, laid in below its own as papermill does."""
-    unknown = set(values) - set(settings(notebook))
-    assert not unknown
-    at = 1 + next(number for number, one in enumerate(notebook.cells) if one.id == "settings")
+    """Run it in `folder` with other settings, inserted below its own as papermill does."""
+    assert set(values) <= set(settings(notebook))
     lines = [f"{name} = {value!r}" for name, value in values.items()]
-    notebook.cells.insert(at, nbformat.v4.new_code_cell("\n".join(lines)))
-    client = NotebookClient(
-        notebook, timeout=LONGEST, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
-    return client.execute()
+    notebook.cells.insert(notebook.cells.index(cell(notebook, "settings")) + 1, new_code_cell("\n".join(lines)))
+    resources = {"metadata": {"path": str(folder)}}
+    return NotebookClient(notebook, timeout=LONGEST, kernel_name="python3", resources=resources).execute()
 
 
 @pytest.fixture
@@ -65,23 +66,20 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_it_is_a_valid_notebook_without_outputs(notebook):
     nbformat.validate(notebook)
-    code = [one for one in notebook.cells if one.cell_type == "code"]
-    assert [one.outputs for one in code] == [[]] * len(code)
-    assert [one.execution_count for one in code] == [None] * len(code)
+    assert not [cell for cell in code_cells(notebook) if cell.outputs or cell.execution_count]
 
 
-def test_its_settings_stand_at_the_top_and_hold_no_credential(notebook):
+def test_its_settings_are_at_the_top_and_hold_no_credential(notebook):
     values = settings(notebook)
     assert values["ON_COLAB"] is True
     assert values["SOURCE"] in ("kaggle", "archive", "sample")
     assert (chain.ROOT / "presets" / f"{values['PRESET']}.yaml").is_file()
-    first = next(one for one in notebook.cells if one.cell_type == "code")
-    assert first.id == "settings"
+    assert code_cells(notebook)[0].id == "settings"
     assert not [name for name in values if "TOKEN" in name or "KEY" in name]
 
 
 def test_what_only_colab_has_is_behind_the_flag(notebook):
-    """Every import of google.colab stands in an `if ON_COLAB` block."""
+    """Every import of google.colab is in an `if ON_COLAB` block."""
 
     def colab(tree: ast.AST) -> int:
         return sum(isinstance(node, ast.ImportFrom) and node.module == "google.colab" for node in ast.walk(tree))
@@ -90,7 +88,7 @@ def test_what_only_colab_has_is_behind_the_flag(notebook):
         blocks = (node for node in ast.walk(tree) if isinstance(node, ast.If))
         return sum(colab(block) for block in blocks if "ON_COLAB" in ast.unparse(block.test))
 
-    trees = [ast.parse(one.source) for one in notebook.cells if one.cell_type == "code"]
+    trees = [ast.parse(cell.source) for cell in code_cells(notebook)]
     assert sum(map(colab, trees)) == sum(map(guarded, trees)) == 2
 
 
@@ -149,13 +147,13 @@ def test_it_runs_from_top_to_bottom(notebook, project, reproduced: Path, tmp_pat
     params = yaml.safe_load((project / "params.yaml").read_text())
     assert params["data"]["archive"] == str(reproduced / "archive")
     assert params["train"]["max_epochs"] == 1
-    assert re.findall(r"Stage '(\w+)' is cached", said(cell(done, "repro"))) == chain.STAGES
-    assert "balanced_accuracy" in said(cell(done, "repro"))
+    assert re.findall(r"Stage '(\w+)' is cached", printed(cell(done, "repro"))) == chain.STAGES
+    assert "balanced_accuracy" in printed(cell(done, "repro"))
     (report,) = cell(done, "report").outputs
     assert 'srcdoc="&lt;!DOCTYPE html' in report.data["text/html"]
     assert ["image/png" in output.data for output in cell(done, "pictures").outputs] == [True, True]
     (saved,) = (tmp_path / "results").iterdir()
-    assert str(saved) in said(cell(done, "save"))
+    assert str(saved) in printed(cell(done, "save"))
     assert (saved / "model.keras").read_bytes() == (project / "models" / "model.keras").read_bytes()
     assert (saved / "metrics" / "test.json").is_file()
     assert (saved / "report.html").is_file()
@@ -165,4 +163,4 @@ def test_a_command_that_fails_stops_it(notebook, project, raw_folder: Path):
     values = {"ON_COLAB": False, "PRESET": "smaple", "SOURCE": "archive", "ARCHIVE": str(raw_folder)}
     with pytest.raises(Exception, match="failed with exit code 1") as caught:
         execute(notebook, project, values)
-    assert "no preset is named 'smaple'" in str(caught.value) + said(cell(notebook, "params"))
+    assert "'smaple'" in str(caught.value) + printed(cell(notebook, "params"))

@@ -1,6 +1,6 @@
-"""Every CPU makes the same data: the libraries are told to compute as on an older one, each in a process of its own.
+"""Every CPU makes the same data: the libraries are told to compute as on an older CPU, each in a process of its own.
 
-Run as a script this file makes data and prints their MD5s: `sample N` of every N-th image of the sample, in the current
+As a script this file makes data and prints their MD5s: `sample N` of every N-th image of the sample, in the current
 folder; `copies FILE ...` of copies of these images.
 """
 
@@ -109,6 +109,6 @@ def copies(files: list[str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    md5s = sample(int(rest[0])) if what == "sample" else copies(rest)
+    kind, *rest = sys.argv[1:]
+    md5s = sample(int(rest[0])) if kind == "sample" else copies(rest)
     print(json.dumps({"md5": md5s, "opencv": opencv_features(), "numpy": numpy_features()}))

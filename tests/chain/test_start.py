@@ -1,4 +1,4 @@
-"""What is asked or refused at once loads no Keras, and the stages that have no use for it never do."""
+"""Help and refusals load no Keras, and neither do the stages that do not use it."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ SLOW = ("cv2", "joblib", "matplotlib", "numpy", "pandas", "pydantic", "sklearn",
 
 
 def run(code: str, *words: str) -> list:
-    """What Python code prints as JSON, in its own process; `loaded(names)` there are the modules loaded by then."""
+    """Run Python code in its own process; return the JSON that it prints. `loaded(names)` there: those imported."""
     start = "import contextlib, io, json, runpy, sys\nloaded = lambda names: [n for n in names if n in sys.modules]\n"
     done = subprocess.run(
         [sys.executable, "-c", start + code, *words],
