@@ -4,11 +4,11 @@ import argparse
 
 
 def report(arguments: argparse.Namespace) -> None:
-    from skinlesion.commands.pr_report import comment
+    from skinlesion.commands.pr_report.comment import write_comment
 
-    print(comment.comment(arguments.base), end="")
+    print(write_comment(arguments.base), end="")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("base", metavar="BASE", help="a branch, tag or commit, as main or origin/main")
+    parser.add_argument("base", metavar="BASE", help="a branch, tag or commit, such as main or origin/main")
     parser.set_defaults(function=report)

@@ -1,59 +1,43 @@
-"""One comment for a pull request, in GitHub's Markdown: headlines, what speaks against comparing them, diffs."""
+"""One comment for a pull request, in GitHub's Markdown: main figures, cautions about comparing them, and diffs."""
 
-from skinlesion.commands.dvc import must
-from skinlesion.commands.pr_report import cautions, matrices, sides
+from collections import Counter
+
+from skinlesion.commands.dvc import read_dvc
+from skinlesion.commands.pr_report import cautions, sides
 from skinlesion.commands.pr_report.sides import Side
+from skinlesion.core.ham10000 import CODES
 from skinlesion.report import wording
-from skinlesion.report.table import Estimate, Table, markdown
+from skinlesion.report.table import Table, count, markdown
 
-ROOM = 25_000  # characters for each of the two diffs; GitHub takes 65,536 for a comment
-FOLDED = 25  # rows; a longer diff starts closed
+MAX_ROWS, MAX_OPEN_ROWS = 150, 25  # of a diff: shown, and shown unfolded; GitHub allows 65,536 characters in all
 
 
-def comment(base: str) -> str:
+def write_comment(base: str) -> str:
     """Compare the working tree with `base`, a branch, tag or commit. Runs in the repository's root, offline.
 
     Raises:
         UserError: `base` is unknown, there is no result here, or one of the files cannot be read.
     """
-    before, here = sides.committed(base), sides.working()
-    if not before.test:
-        return join(title(base), headline(here), f"Nothing to compare with: `{base}` has no results yet.")
-    diffs = {kind: diff(kind, base) for kind in ("metrics", "params")}
-    if before.same_results(here) and not any(diffs.values()):
-        return f"Results against `{base}`: no metric, no param and no test prediction differs.\n"
-    return join(
-        title(base),
-        headline(before, here),
-        alert("WARNING", cautions.warnings(before, here)),
-        alert("NOTE", cautions.notes(before, here)),
-        "### Confusion matrices",
-        matrices.html(before, here) if before.predictions or here.predictions else "Neither side has one.",
-        *(folded(kind, rows, base) for kind, rows in diffs.items()),
-    )
-
-
-def join(*blocks: str) -> str:
+    before, here = sides.read_commit(base), sides.read_working_tree()
+    blocks = [f"## Results against `{base}`"]
+    if before.test:
+        blocks += [
+            headline(before, here),
+            alert("WARNING", cautions.warnings(before, here)),
+            alert("NOTE", cautions.notes(before, here)),
+            "### Confusion matrices",
+            *(confusion(side) for side in (before, here)),
+            *(fold_diff(kind, base) for kind in ("metrics", "params")),
+        ]
+    else:
+        blocks += [headline(here), f"`{base}` has no results yet, so there is no comparison."]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def title(base: str) -> str:
-    return f"## Results against `{base}`"
-
-
 def headline(*shown: Side) -> str:
-    """What to look at first, a column per side; ends with the leak."""
-    rows = [(name, *(of(side) for side in shown)) for name, of in HEADLINE.items()]
+    """The main figures, a column per side; the last row is the leak."""
+    rows = [(name, *(cell(side) for side in shown)) for name, cell in HEADLINE.items()]
     return markdown(Table("", ("", *(side.name for side in shown)), rows, words=1 + len(shown)))
-
-
-def balanced_accuracy(side: Side) -> Estimate:
-    interval = side.intervals.get("balanced_accuracy") or {}
-    return Estimate(side.test.get("balanced_accuracy"), interval.get("low"), interval.get("high"))
-
-
-def protocol(side: Side) -> str:
-    return wording.PROTOCOLS.get(side.protocol, "unknown")
 
 
 def model(side: Side) -> str:
@@ -64,46 +48,40 @@ def model(side: Side) -> str:
 def leak(side: Side) -> str:
     """As `1,190 of 1,400 (85%)`."""
     leaked, images = (side.split.get(name, {}).get("test") for name in ("leaked_images", "images"))
-    if leaked is None or not images:
-        return "not counted"
-    return f"{leaked:,} of {images:,} ({leaked / images:.0%})"
+    return f"{count(leaked)} of {count(images)} ({leaked / images:.0%})" if images and leaked is not None else "unknown"
 
 
 HEADLINE = {
-    "balanced accuracy (95% interval)": balanced_accuracy,
-    "protocol": protocol,
+    "balanced accuracy (95% interval)": lambda side: side.balanced_accuracy,
+    "protocol": lambda side: wording.PROTOCOLS.get(side.protocol, "unknown"),
     "data": lambda side: side.source or "unknown",
     "model": model,
     "**leak**: test images with a sibling in train": leak,
 }
 
 
+def confusion(side: Side) -> str:
+    """A side's confusion matrix: rows are actual classes, columns predicted ones; empty means 0, bold is correct."""
+    counts = Counter(side.predictions)
+    cells = {pair: f"**{images}**" if pair[0] == pair[1] else str(images) for pair, images in counts.items()}
+    corner = f"{side.name}, {len(side.predictions)} test images: actual, predicted →"
+    rows = [(actual, *(cells.get((actual, predicted), "") for predicted in CODES)) for actual in CODES]
+    return markdown(Table("", (corner, *CODES), rows)) if counts else f"{side.name}: no confusion matrix."
+
+
 def alert(kind: str, sentences: list[str]) -> str:
     """A box that GitHub draws around the sentences; nothing for none."""
-    return f"> [!{kind}]\n" + "\n>\n".join(f"> {one}" for one in sentences) if sentences else ""
+    return f"> [!{kind}]\n" + "\n>\n".join(f"> {sentence}" for sentence in sentences) if sentences else ""
 
 
-def diff(kind: str, base: str) -> list[str]:
-    """The lines of `dvc metrics diff` or `dvc params diff` as a Markdown table; empty where nothing differs."""
-    lines = must(kind, "diff", base, "--md").strip().splitlines()
-    head, rows = lines[:2], lines[2:]
-    return [*head, *sorted(rows)] if rows else []  # sorted: DVC's own order of files differs between runs
-
-
-def folded(kind: str, lines: list[str], base: str) -> str:
-    """A diff that can be opened and closed, cut after ROOM characters."""
-    if not lines:
+def fold_diff(kind: str, base: str) -> str:
+    """What `dvc metrics diff` or `dvc params diff` prints as a table, in a block that can be opened and closed."""
+    head, rule, *rows = read_dvc(kind, "diff", base, "--md").strip().splitlines() or ["", ""]
+    if not rows:
         return f"No {kind} differ."
-    head, rows = lines[:2], lines[2:]
-    shown, used = [], sum(map(len, head))
-    for row in rows:
-        used += len(row) + 1
-        if used > ROOM:
-            break
-        shown.append(row)
-    left = len(rows) - len(shown)
-    rest = f"\n\n{left} more: `dvc {kind} diff {base}` shows them." if left else ""
-    opened = "" if len(rows) > FOLDED else " open"
-    table = "\n".join([*head, *shown])
+    table = "\n".join([head, rule, *sorted(rows)[:MAX_ROWS]])  # sorted: DVC's own order of files differs between runs
+    if len(rows) > MAX_ROWS:
+        table += f"\n\n{len(rows) - MAX_ROWS} more rows: run `dvc {kind} diff {base}`."
+    opened = "" if len(rows) > MAX_OPEN_ROWS else " open"
     summary = f"{kind.capitalize()} that differ: {len(rows)}"
-    return f"<details{opened}><summary>{summary}</summary>\n\n{table}{rest}\n\n</details>"
+    return f"<details{opened}><summary>{summary}</summary>\n\n{table}\n\n</details>"

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what a commit, or the folder as it is, holds of a result in small files of Git."""
+"""The two sides of a comparison: the small result files of a commit, and those of the working tree."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from skinlesion.report.provenance import git
+from skinlesion.report.table import Estimate
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 
@@ -20,9 +21,9 @@ Read = Callable[[Path], str | None]
 
 @dataclass(frozen=True)
 class Side:
-    """`name` as people know it. What the side lacks is empty.
+    """One side's results; a file that it lacks leaves its field empty.
 
-    test, intervals, split: as in metrics/; params: as in params.yaml; outputs: path -> hash, from dvc.lock;
+    test, intervals, split: as in metrics/; params: as in params.yaml; outputs: path -> MD5, from dvc.lock;
     predictions: (actual, predicted) of every test image, in the order of data/predictions.csv.
     """
 
@@ -42,77 +43,65 @@ class Side:
     def source(self) -> str | None:
         return self.params.get("data", {}).get("source")
 
-    def same_results(self, other: "Side") -> bool:
-        """Whether metrics, splits and test predictions are equal."""
-        return all(
-            getattr(self, name) == getattr(other, name) for name in ("test", "intervals", "split", "predictions")
-        )
+    @property
+    def balanced_accuracy(self) -> Estimate:
+        interval = self.intervals.get("balanced_accuracy") or {}
+        return Estimate(self.test.get("balanced_accuracy"), interval.get("low"), interval.get("high"))
 
 
-def committed(base: str) -> Side:
-    """The side of a branch, tag or commit.
+def read_commit(base: str) -> Side:
+    """Read the side of a branch, tag or commit.
 
     Raises:
         UserError: there is no Git repository here, or Git does not know `base`.
     """
     here = Path()
     if git(here, "rev-parse", "--is-inside-work-tree") != "true":
-        raise UserError("pr-report compares with a commit, but this folder is not under Git. Run it in a clone")
+        raise UserError("This folder is not under Git, and pr-report compares with a commit. Run it in a clone")
     commit = git(here, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     if commit is None:
         branch = base.removeprefix("origin/")
         raise UserError(
-            f"BASE must be a branch, tag or commit of this clone. Received: {base!r}. Where it is a branch on the "
-            f"server: git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
+            f"BASE {base!r} is no branch, tag or commit of this clone. If it is a branch on the server: "
+            f"git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
         )
-    return side(base, lambda path: git(here, "show", f"{commit}:./{path.as_posix()}"))
+    return read_side(base, lambda path: git(here, "show", f"{commit}:./{path.as_posix()}"))
 
 
-def working() -> Side:
-    """The side of the folder as it is, committed or not.
+def read_working_tree() -> Side:
+    """Read the side of the working tree, committed or not.
 
     Raises:
         UserError: it has no result yet.
     """
-    read = side("this branch", lambda path: path.read_text(encoding="utf-8") if path.is_file() else None)
-    if not read.test:
-        raise UserError(f"{paths.TEST_METRICS} is missing: there is no result to report. Run the chain: dvc repro")
-    return read
+    side = read_side("this branch", lambda path: path.read_text(encoding="utf-8") if path.is_file() else None)
+    if not side.test:
+        raise UserError(f"{paths.TEST_METRICS} is missing, so there is no result to report. Run: dvc repro")
+    return side
 
 
-def side(name: str, read: Read) -> Side:
-    """A side from its files; `read` gives a file's text, None where there is no such file."""
+def read_side(name: str, read: Read) -> Side:
+    """Read a side from its files; `read` returns a file's text, or None where the file is missing."""
 
-    def parsed(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
+    def parse(path: Path) -> dict[str, Any]:
         try:
-            content = parse(read(path) or "{}")
-        except ValueError:  # json's own error is one
+            content = (json.loads if path.suffix == ".json" else yaml.safe_load)(read(path) or "{}")
+        except (ValueError, yaml.YAMLError):
             content = None
         if not isinstance(content, dict):
-            raise UserError(f"{path} of {name} cannot be read. Is a merge conflict left in it? dvc repro makes it anew")
+            raise UserError(
+                f"{path} of {name} is damaged. Resolve its merge conflict, if it has one, then run dvc repro"
+            )
         return content
 
+    stages = parse(LOCK).get("stages", {}).values()
+    table = csv.DictReader((read(CONFUSION) or "").splitlines())
     return Side(
         name,
-        test=parsed(paths.TEST_METRICS, json.loads),
-        intervals=parsed(paths.INTERVALS_METRICS, json.loads),
-        split=parsed(paths.SPLIT_METRICS, json.loads),
-        params=parsed(paths.PARAMS, yaml_values),
-        outputs=hashes(parsed(LOCK, yaml_values)),
-        predictions=tuple(
-            (row["actual"], row["predicted"]) for row in csv.DictReader((read(CONFUSION) or "").splitlines())
-        ),
+        test=parse(paths.TEST_METRICS),
+        intervals=parse(paths.INTERVALS_METRICS),
+        split=parse(paths.SPLIT_METRICS),
+        params=parse(paths.PARAMS),
+        outputs={out["path"]: out["md5"] for stage in stages for out in stage.get("outs", []) if "md5" in out},
+        predictions=tuple((row["actual"], row["predicted"]) for row in table),
     )
-
-
-def yaml_values(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError from error
-
-
-def hashes(lock: dict[str, Any]) -> dict[str, str]:
-    """Path -> hash of every output in dvc.lock."""
-    stages = lock.get("stages", {}).values()
-    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", []) if "md5" in out}
