@@ -2,14 +2,21 @@
 
 import argparse
 
+INDENT = "\n" + " " * 18
+
 
 def doctor(_: argparse.Namespace) -> int:
-    from skinlesion.commands.doctor import examine
-    from skinlesion.commands.doctor.finding import in_words
+    from skinlesion.commands.doctor.checks import check_all
 
-    found = list(examine.examine())
-    print(in_words(found))
-    return int(any(finding.state == "problem" for _, finding in found))
+    states = []
+    for name, finding in check_all():
+        remedy = f"\n-> {finding.remedy}" if finding.remedy else ""
+        print(f"{finding.state:<8} {name:<8} {finding.text}{remedy}".replace("\n", INDENT), flush=True)
+        states.append(finding.state)
+    problems = states.count("problem")
+    verdict = "cannot run until the problems are solved" if problems else "can run"
+    print(f"{states.count('note')} notes, {problems} problems: the pipeline as params.yaml configures it {verdict}")
+    return int(problems > 0)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
