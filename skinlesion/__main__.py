@@ -1,4 +1,4 @@
-"""What is done around the pipeline: each command is a folder of skinlesion/commands."""
+"""The commands around the pipeline: each is a folder of skinlesion/commands."""
 
 import argparse
 import sys
@@ -8,31 +8,32 @@ from importlib import import_module
 from skinlesion.runtime import verbose
 from skinlesion.runtime.errors import UserError, in_words
 
-# A command's module (pr_report/command.py for pr-report) says in its docstring what the command does; add(parser) gives
-# it its arguments, and `function`. All are imported for --help, so that a module imports what is slow where it uses it.
+# The docstring of a command's module (pr_report/command.py for pr-report) is its help; its add(parser) adds arguments
+# and sets `function`. All are imported for --help, so slow imports belong inside of functions.
 COMMANDS = ("demo", "doctor", "export", "pr-report", "predict", "preset", "study")
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="skinlesion", description=__doc__)
-    verbose.add(top)
-    commands = top.add_subparsers(required=True, metavar="|".join(COMMANDS))
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="skinlesion", description=__doc__)
+    verbose.add(parser)
+    commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:
         module = import_module(f"skinlesion.commands.{name.replace('-', '_')}.command")
         module.add(commands.add_parser(name, help=module.__doc__, description=module.__doc__))
-    return top
+    return parser
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command; the exit code is 1 where it could not be done, with the reason on stderr."""
-    arguments = parser().parse_args(words)
+    """Run one command; return the exit code, which is 1 after an error that is printed on stderr."""
+    parser = make_parser()
+    arguments = parser.parse_args(words)
     verbose.note(arguments)
     try:
         return arguments.function(arguments) or 0
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        print(f"{parser().prog}: {in_words(error)}", file=sys.stderr)
+        print(f"{parser.prog}: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
