@@ -1,7 +1,11 @@
-"""The study: its plan, its experiments in a repository whose only stage is a stub, and its table."""
+"""The study: its plan, its runs in a repository with stub stages, its tables, and its presets in the real pipeline."""
 
+import io
 import os
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,30 +14,50 @@ import yaml
 from dvc.repo import Repo
 
 from skinlesion.__main__ import main
+from skinlesion.commands.dvc import read_dvc
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study import experiments, plan, run, table
-from skinlesion.runtime import params
+from skinlesion.commands.study import comparison, experiments, plan, runs
+from skinlesion.runtime import entry
 from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.params import Params
 from tests.helpers import chain
 
-STUB = """
-import json, pathlib, sys, yaml
+TRAIN = """
+import json, os, pathlib, sys, time, yaml
 params = yaml.safe_load(open("params.yaml"))
 if params["model"]["attention"] == "se":
     sys.exit("the stub knows no attention")
-pathlib.Path("metrics").mkdir(exist_ok=True)
+for epoch in (1, 2):
+    print(f"Epoch {epoch}/2")
+    if os.environ.get("HANG") == params["model"]["head"]:
+        time.sleep(100)
+for folder in ("metrics", "models"):
+    pathlib.Path(folder).mkdir(exist_ok=True)
+pathlib.Path("models/model.keras").write_text(str(params["seed"]) + params["split"]["protocol"])
+pathlib.Path("metrics/train.json").write_text(json.dumps({"epochs": 2, "device": "cpu"}))
+print(f"train: {params['evaluate']['bootstrap']}.5 s")
+"""
+EVALUATE = """
+import json, yaml
+params = yaml.safe_load(open("params.yaml"))
 accuracy = 0.75 if params["split"]["protocol"] == "image" else 0.5
 measures = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": params["seed"] / 100}
-pathlib.Path("metrics/test.json").write_text(json.dumps(measures))
-pathlib.Path("metrics/train.json").write_text(json.dumps({"epochs": params["train"]["max_epochs"]}))
+open("metrics/test.json", "w").write(json.dumps(measures))
 """
+# The stage train does not depend on the param that the stub prints as its time: another value takes it from the cache.
 PIPELINE = """
 stages:
+  train:
+    cmd: python train.py
+    deps: [train.py]
+    params: [seed, split, model, networks.yaml: ["backbones.${model.backbone}", "heads.${model.head}"]]
+    outs: [models/model.keras]
+    metrics: [metrics/train.json: {cache: false}]
   evaluate:
-    cmd: python stub.py
-    deps: [stub.py]
-    params: [seed, split, model, train, images]
-    metrics: [metrics/test.json: {cache: false}, metrics/train.json: {cache: false}]
+    cmd: python evaluate.py
+    deps: [evaluate.py, models/model.keras]
+    params: [seed, split, evaluate]
+    metrics: [metrics/test.json: {cache: false}]
 """
 
 
@@ -43,259 +67,238 @@ def git(*words: str) -> str:
 
 @pytest.fixture
 def repository(folder, monkeypatch) -> Path:
-    """A Git and DVC repository, committed, whose one stage is a stub that fails where there is attention."""
+    """A committed Git and DVC repository whose stages are stubs; train fails with attention, hangs with head $HANG."""
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    monkeypatch.setattr(run, "POLL", 1)
-    (folder / "stub.py").write_text(STUB)
-    (folder / "dvc.yaml").write_text(PIPELINE)
+    for name, text in {"train.py": TRAIN, "evaluate.py": EVALUATE, "dvc.yaml": PIPELINE}.items():
+        (folder / name).write_text(text)
     git("init", "-q", "-b", "main")
     git("config", "user.name", "test")
     git("config", "user.email", "test@example.invalid")
-    experiments.must("init", "-q")
+    read_dvc("init", "-q")
     git("add", ".")
     git("commit", "-q", "-m", "first")
     return folder
 
 
-# the plan
+def run_study(*words: str) -> int:
+    return main(["study", "run", *words])
+
+
+# The plan
 
 
 @pytest.mark.parametrize("preset", sorted(path.stem for path in (chain.ROOT / "presets").glob("*.yaml")))
-def test_a_run_has_the_params_that_the_preset_gives_when_applied(folder, preset):
-    (planned,) = plan.plan([preset], ["lesion"], [])
+def test_a_run_has_the_params_of_its_preset_whatever_preset_was_applied_before(folder, preset):
+    (planned,) = plan.plan_runs([preset], ["lesion"], [])
+    presets.apply("resnet50_two_phase")
+    if preset in presets.list_published():
+        assert plan.plan_runs([preset], ["lesion"], [])[0].params.train == planned.params.train
+    presets.apply("sample")
     presets.apply(preset)
     applied = yaml.safe_load((folder / "params.yaml").read_text())
     applied["split"]["protocol"] = "lesion"
-    assert planned.params == params.of(applied, "the preset")
+    assert planned.params == Params.model_validate(applied | yaml.safe_load((folder / "networks.yaml").read_text()))
 
 
-def test_the_plan_is_also_right_from_another_presets_params(folder):
-    (fresh,) = plan.plan(["resnet50_gap"], ["image"], [])
-    presets.apply("resnet50_two_phase")
-    (after,) = plan.plan(["resnet50_gap"], ["image"], [])
-    assert after.params == fresh.params
+def test_by_default_all_published_systems_run_under_each_protocol(folder):
+    names = {run.name for run in plan.plan_runs([], ["image", "lesion"], [])}
+    assert len(names) == 18
+    assert {"study-resnet18-image", "study-inception_resnet_v2_b-lesion"} <= names
 
 
-def test_without_presets_it_is_all_published_systems_under_each_protocol(folder):
-    names = [one.name for one in plan.plan([], ["image", "lesion"], [])]
-    assert len(names) == len(set(names)) == 18
-    assert {"study-resnet18-image", "study-inception_resnet_v2_b-lesion"} <= set(names)
-
-
-def test_overrides_reach_every_run_and_win_over_the_preset(folder):
-    runs = plan.plan(["resnet18", "resnet50_a"], ["image"], ["model.weights=null", "images.size=64"])
-    assert {(one.params.model.weights, one.params.images.size) for one in runs} == {(None, 64)}
-
-
-def test_relative_paths_become_absolute(folder):
-    extra = ["data.source=archive", "data.archive=my data/ham.zip", "model.weights=w/x.weights.h5"]
-    (one,) = plan.plan(["resnet18"], ["image"], extra)
-    assert one.params.data.archive == folder / "my data" / "ham.zip"
-    assert one.params.model.weights == str(folder / "w" / "x.weights.h5")
+def test_overrides_reach_every_run_and_relative_paths_become_absolute(folder):
+    extra = ["images.size=64", "data.source=archive", "data.archive=my data/ham.zip", "model.weights=w/x.weights.h5"]
+    for run in plan.plan_runs(["resnet18", "resnet50_a"], ["image"], extra):
+        assert run.params.images.size == 64
+        assert run.params.data.archive == folder / "my data" / "ham.zip"
+        assert run.params.model.weights == str(folder / "w" / "x.weights.h5")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("preset", "protocol", "extra", "named"),
     [
-        ((["resnet19"], ["image"], []), "no preset is named 'resnet19'. Did you mean 'resnet18'"),
-        ((["resnet18"], ["images"], []), "no protocol is named 'images'. Did you mean 'image'"),
-        ((["resnet18"], ["image"], ["train.epochs=3"]), "Could not override 'train.epochs'"),
-        ((["resnet18"], ["image"], ["seed"]), "Error parsing override 'seed'"),
-        ((["resnet18"], ["image"], ["seed=1,2"]), "a study takes one value"),
-        ((["resnet18"], ["image"], ["split.protocol=lesion"]), "choose with --protocol"),
-        ((["resnet18"], ["image"], ["images.size=8"]), "study-resnet18-image: params.yaml cannot be used"),
+        ("resnet19", "image", [], ["resnet19", "resnet18"]),
+        ("resnet18", "image", ["train.epochs=3"], ["train.epochs"]),
+        ("resnet18", "image", ["seed"], ["seed", "KEY=VALUE"]),
+        ("resnet18", "image", ["seed=1,2"], ["seed=1,2", "one value"]),
+        ("resnet18", "image", ["split.protocol=lesion"], ["split.protocol", "--protocol"]),
+        ("resnet18", "image", ["images.size=8"], ["study-resnet18-image", "images.size", "8"]),
+        ("resnet18", "image", ["dvc.yaml:stages=1"], ["dvc.yaml", "params.yaml"]),
     ],
 )
-def test_what_a_stage_would_refuse_is_refused_before_anything_runs(folder, arguments, words):
+def test_what_a_stage_would_refuse_is_refused_before_anything_runs(folder, preset, protocol, extra, named):
     with pytest.raises(UserError) as caught:
-        plan.plan(*arguments)
-    assert words in str(caught.value)
+        plan.plan_runs([preset], [protocol], extra)
+    assert all(word in str(caught.value) for word in named), caught.value
 
 
 @pytest.mark.parametrize("value", ["a b", "it's", "/x=y,z", "null", "{a", "1e-5", "back\\slash", "ünï"])
 def test_text_survives_as_an_override(folder, value):
-    settings = plan.params_with([f"model.weights={plan.in_hydra(value)}"], "test")
+    settings, _ = plan.override_params([f"model.weights={plan.in_hydra(value)}"], "test")
     assert settings.model.weights == value
 
 
-# the runs
+# The runs
 
 
 @pytest.mark.chain
-def test_a_loop_goes_on_after_a_failure_names_it_and_leaves_the_workspace_alone(repository, capfd):
-    how = ["--no-queue", "-S", "train.max_epochs=3"]
-    assert main(["study", "run", "resnet50_se", "resnet50_gap", "--protocol", "image", *how]) == 1
-    captured = capfd.readouterr()
-    assert "the stub knows no attention" in captured.out + captured.err
-    assert "1 of 2 failed: study-resnet50_se-image" in captured.err
-    assert git("status", "--short") == ""
-    (one,) = experiments.finished()
-    assert one.name == "study-resnet50_gap-image"
-    assert one.params["train"]["augmentation"]["rotate"] == 20
-
-    # Again: what is finished stays. Only one with other params runs anew.
-    assert main(["study", "run", "resnet50_gap", *how]) == 0
-    again = capfd.readouterr().out
-    assert "study-resnet50_gap-image: finished already" in again
-    assert again.count("Running stage") == 1
-    assert main(["study", "run", "resnet50_gap", "--protocol", "image", "--no-queue", "-S", "train.max_epochs=4"]) == 0
-    there = {one.name: one for one in experiments.finished()}
-    assert there["study-resnet50_gap-lesion"].metrics["metrics/test.json"]["accuracy"] == 0.5
-    assert there["study-resnet50_gap-image"].metrics["metrics/train.json"] == {"epochs": 4}
-    assert there["study-resnet50_gap-lesion"].metrics["metrics/train.json"] == {"epochs": 3}
-
-    # The table, also from a later commit.
-    git("commit", "-q", "--allow-empty", "-m", "later")
-    assert main(["study", "table"]) == 0
-    line = "| resnet50_gap | 0.755 / - / - | 0.750 / 0.400 / 0.170 | 0.500 / 0.400 / 0.170 | synthetic sample | 224 |"
-    assert line in capfd.readouterr().out
-    assert line in (repository / "plots" / "study.md").read_text()
-    rows = pd.read_csv(repository / "plots" / "study.csv")
-    assert list(rows["protocol"]) == ["image", "lesion"]
-    assert list(rows["accuracy"]) == [0.75, 0.5]
-    assert list(rows["epochs"]) == [4, 3]
-
-
-@pytest.mark.slow
-@pytest.mark.chain
-@pytest.mark.skipif(os.name == "nt", reason="DVC's worker is started in another way there")
-def test_the_queue_does_the_same_and_takes_up_what_is_left(repository, capfd):
-    # Left by an earlier study that was killed: a task that nobody has begun.
-    (left,) = plan.plan(["resnet50_gap"], ["image"], ["seed=1"])
-    experiments.must("exp", "run", "--queue", *run.words(left))
-    assert main(["study", "run", "resnet50_gap", "resnet50_se", "--protocol", "image"]) == 1
-    captured = capfd.readouterr()
-    assert "study-resnet50_gap-image: finished\n" in captured.out
-    assert "failed; its output: dvc queue logs study-resnet50_se-image" in captured.out
-    assert "1 of 2 failed: study-resnet50_se-image" in captured.err
-    (one,) = experiments.finished()
-    assert one.params["seed"] == 17
-    assert git("status", "--short") == ""
-    assert main(["study", "run", "resnet50_gap", "--protocol", "image"]) == 0
-    assert "finished already" in capfd.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.chain
-def test_a_worker_that_goes_on_is_not_waited_for(repository):
-    """A worker keeps the output that it is started with for as long as it lives."""
-    (repository / "stub.py").write_text("import time; time.sleep(30)")
-    experiments.must("exp", "run", "--queue", "-n", "slow", "-S", "seed=2")
-    experiments.start_worker()
-    try:
-        assert experiments.queue().names("Queued", "Running") == {"slow"}
-    finally:
-        experiments.must("queue", "stop", "--kill")
-
-
-def test_a_task_whose_worker_died_is_given_up_and_run_anew(monkeypatch):
-    states = [
-        experiments.Queue([("study-a-image", "Running"), ("other", "Running")], workers=0),
-        experiments.Queue([("study-a-image", "Failed"), ("other", "Running")], workers=0),
+def test_a_study_goes_on_after_a_failure_keeps_what_is_finished_and_leaves_the_workspace_alone(repository, capfd):
+    assert run_study("resnet50_se", "resnet50_gap", "--protocol", "image", "-S", "evaluate.bootstrap=143") == 1
+    out, err = capfd.readouterr()
+    assert "run 1 of 2: study-resnet50_se-image: failed" in out
+    assert "the stub knows no attention" in out
+    assert "study-resnet50_se-image" in err
+    assert "study-resnet50_gap" not in err
+    assert "run 2 of 2: study-resnet50_gap-image: stage train, epoch 2 of at most 15, about" in out
+    assert "the stub knows no attention" in Path(".dvc/tmp/study/study-resnet50_se-image.log").read_text()
+    assert git("status", "--short", "--untracked-files=all").split() == [
+        "??",
+        "plots/study.csv",
+        "??",
+        "plots/study.md",
     ]
-    said = []
-    monkeypatch.setattr(experiments, "queue", lambda: states.pop(0))
-    monkeypatch.setattr(run, "must", lambda *words: said.append(words))
-    assert run.clean({"study-a-image"}) == set()
-    assert said == [("queue", "kill", "--force", "study-a-image"), ("queue", "remove", "study-a-image")]
+
+    # What is finished stays. A run with other params runs anew; its model comes from the cache, with its first time.
+    assert run_study("resnet50_gap", "-S", "evaluate.bootstrap=143") == 0
+    out = capfd.readouterr().out
+    assert "study-resnet50_gap-image: already finished" in out
+    assert "study-resnet50_gap-lesion: stage train" in out
+    assert run_study("resnet50_gap", "--protocol", "image", "-S", "evaluate.bootstrap=199") == 0
+    assert "stage evaluate" in capfd.readouterr().out
+    there = {experiment.name: experiment for experiment in experiments.read_experiments()}
+    assert there["study-resnet50_gap-image"].params["params.yaml"]["evaluate"]["bootstrap"] == 199
+    assert there["study-resnet50_gap-image"].params["params.yaml"]["train"]["augmentation"]["rotate"] == 20
+
+    # The tables, from a later commit, and on another machine that has plots/study.csv.
+    git("commit", "-q", "--allow-empty", "-m", "later")
+    runs.TIMES.unlink()
+    assert main(["study", "table"]) == 0
+    line = "| resnet50_gap | 0.755 / - / - | 0.750 / 0.400 / 0.170 | 0.500 / 0.400 / 0.170 | sample | 224 |"
+    assert line in capfd.readouterr().out
+    table = pd.read_csv(repository / "plots" / "study.csv")
+    for column, values in {"accuracy": [0.75, 0.5], "epochs": [2, 2], "train_seconds": [143.5, 143.5]}.items():
+        assert list(table[column]) == values, column
 
 
-def test_a_task_that_a_worker_is_at_is_left_to_it(monkeypatch):
-    state = experiments.Queue([("study-a-image", "Running"), ("study-b-image", "Queued")], workers=1)
-    said = []
-    monkeypatch.setattr(experiments, "queue", lambda: state)
-    monkeypatch.setattr(run, "must", lambda *words: said.append(words))
-    assert run.clean({"study-a-image", "study-b-image"}) == {"study-a-image"}
-    assert said == [("queue", "remove", "study-b-image")]
+@pytest.mark.chain
+@pytest.mark.skipif(os.name == "nt", reason="no process groups")
+def test_a_study_that_is_stopped_goes_on_when_it_is_started_again(repository, capfd):
+    command = [sys.executable, "-m", "skinlesion", "study", "run", "resnet50_gap", "resnet50_conv_head"]
+    study = subprocess.Popen(
+        [*command, "--protocol", "image"],
+        env={**os.environ, "PYTHONPATH": str(chain.ROOT), "HANG": "conv"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in study.stdout:
+        if "run 2 of 2" in line and "epoch 1" in line:
+            os.killpg(study.pid, signal.SIGINT)  # as Ctrl-C does
+    assert study.wait() == 130
+    assert git("status", "--short") == ""
+    assert run_study("resnet50_gap", "resnet50_conv_head", "--protocol", "image") == 0
+    out = capfd.readouterr().out
+    assert "study-resnet50_gap-image: already finished" in out
+    assert "study-resnet50_conv_head-image: finished" in out
 
 
-def test_waiting_starts_a_worker_where_there_is_none_and_ends_when_all_is_done(monkeypatch, capsys):
-    tasks = ("study-a-image", "Queued"), ("study-a-image", "Running"), ("study-a-image", "Success")
-    states = [experiments.Queue([task], workers) for task, workers in zip(tasks, (0, 1, 1), strict=True)]
-    said = []
-    monkeypatch.setattr(experiments, "queue", lambda: states.pop(0))
-    monkeypatch.setattr(experiments, "start_worker", lambda: said.append("started"))
-    monkeypatch.setattr(run, "POLL", 0)
-    run.wait({"study-a-image"})
-    assert said == ["started"]
-    assert capsys.readouterr().out == "study-a-image: finished\n"
+def follow(monkeypatch, lines: list[str]) -> float | None:
+    """Follow an output whose lines arrive 60 s apart."""
+    seconds = iter(range(60, 6000, 60))
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+    return runs.follow_output([f"{line}\n" for line in lines], io.StringIO(), "run 1 of 2: x", max_epochs=10)
 
 
-def test_the_queues_status_is_read(monkeypatch):
-    text = """Task     Name                        Created    Status
-b9822b0  study-resnet50_gap-image    08:17 AM   Running
-013bcc2  study-q2                    08:17 AM   Failed
-c6bac1f  study-q3                    Nov 21, 2025  Queued
-
-Worker status: 1 active, 2 idle
-"""
-    monkeypatch.setattr(experiments, "must", lambda *words: text)
-    found = experiments.queue()
-    assert found.tasks == [("study-resnet50_gap-image", "Running"), ("study-q2", "Failed"), ("study-q3", "Queued")]
-    assert found.workers == 3
-    assert found.names("Failed", "Queued") == {"study-q2", "study-q3"}
+def test_stage_epoch_and_time_left_are_shown_as_the_output_arrives(monkeypatch, capsys):
+    lines = ["Running stage 'train':", "> python -m stages.train", "Epoch 1/4", "Epoch 2/4", "train: 43.2 s"]
+    assert follow(monkeypatch, lines) == 43.2
+    assert capsys.readouterr().out.splitlines() == [
+        "run 1 of 2: x: stage train",
+        "run 1 of 2: x: stage train, epoch 1 of at most 10",
+        "run 1 of 2: x: stage train, epoch 2 of at most 10, about 9 min left",
+    ]
 
 
-def test_outside_of_a_repository_dvc_says_so(folder, capsys):
+def test_a_training_that_was_resumed_or_cached_has_no_time(monkeypatch):
+    assert follow(monkeypatch, ["Epoch 3/4", "Epoch 4/4", "train: 43.2 s"]) is None
+    assert follow(monkeypatch, ["Stage 'train' is cached - skipping run, checking out outputs"]) is None
+
+
+def test_the_time_that_a_stage_prints_is_the_one_that_is_recorded(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train"])
+    entry.run(lambda: None, "train")
+    assert runs.TRAINED.match(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(43.2, "43 s"), (700, "12 min"), (12_000, "3 h 20 min")])
+def test_durations_are_describe_duration(seconds, words):
+    assert runs.describe_duration(seconds) == words
+
+
+def test_outside_a_repository_the_message_is_dvcs(folder, capsys):
     assert main(["study", "table"]) == 1
     assert "dvc exp show failed" in capsys.readouterr().err
 
 
-# the table
+# The tables
 
 
-def finished(
-    name: str, ended: str, accuracy: float, source: str = "archive", **metrics: dict
-) -> experiments.Experiment:
+def experiment(name: str, ended: str, accuracy: float, source: str = "archive", **metrics: dict):
     params = {"data": {"source": source}, "images": {"size": 128}, "model": {"weights": None}}
     test = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": 0.3}
-    return experiments.Experiment(name, params, {}, {"metrics/test.json": test, **metrics}, ended)
+    return experiments.Experiment(
+        name, {"params.yaml": params}, {"metrics/test.json": test, **metrics}, model="abc", ended=ended
+    )
 
 
-def test_the_table_takes_the_newest_of_a_name_and_shows_intervals(folder, monkeypatch):
+def test_the_tables_take_the_newest_of_a_name_with_its_intervals(folder, monkeypatch):
     intervals = {"accuracy": {"low": 0.55, "high": 0.65}, "f1_macro": {"low": 0.2, "high": 0.4}}
-    there = [
-        finished("study-resnet50_conv_head-image", "2026-02-01", 0.6, **{"metrics/intervals.json": intervals}),
-        finished("study-resnet50_conv_head-image", "2026-01-01", 0.1),
-        finished("mine", "2026-03-01", 0.9),
+    finished = [
+        experiment("study-resnet50_conv_head-image", "2026-02-01", 0.6, **{"metrics/intervals.json": intervals}),
+        experiment("study-resnet50_conv_head-image", "2026-01-01", 0.1),
+        experiment("mine", "2026-03-01", 0.9),
     ]
-    monkeypatch.setattr(experiments, "finished", lambda *_: there)
-    found = table.make()
-    assert list(found["accuracy"]) == [0.6]
-    text = (folder / "plots" / "study.md").read_text()
-    assert "| resnet50_conv_head | 0.817 / - / - (weighted F1 0.820) |" in text
-    assert "| 0.600 [0.550, 0.650] / 0.400 / 0.300 [0.200, 0.400] | not run | archive | 128 | random | ? |" in text
-    assert "synthetic" not in text
+    monkeypatch.setattr(comparison, "read_experiments", lambda *_: finished)
+    comparison.write_tables()
+    assert list(pd.read_csv("plots/study.csv")["accuracy"]) == [0.6]
+    (row,) = [line for line in Path("plots/study.md").read_text().splitlines() if "resnet50_conv_head" in line]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1] == "0.817 / - / - (F1, weighted: 0.820)"
+    assert cells[2:4] == ["0.600 (0.55 to 0.65) / 0.400 / 0.300 (0.20 to 0.40)", "not run"]
+    assert cells[4:] == ["archive", "128", "random", "-", "-"]
 
 
-def test_a_run_on_the_sample_is_labelled(folder, monkeypatch):
-    monkeypatch.setattr(experiments, "finished", lambda *_: [finished("study-resnet18-lesion", "2026", 0.6, "sample")])
-    table.make()
-    assert "They say nothing about skin" in (folder / "plots" / "study.md").read_text()
+@pytest.mark.parametrize("source", ["sample", "archive"])
+def test_only_runs_on_the_sample_carry_its_caveat(source, folder, monkeypatch):
+    finished = [experiment("study-resnet18-lesion", "2026", 0.6, source)]
+    monkeypatch.setattr(comparison, "read_experiments", lambda *_: finished)
+    comparison.write_tables()
+    assert ("Synthetic sample" in Path("plots/study.md").read_text()) == (source == "sample")
 
 
-def test_without_experiments_there_is_no_table(folder, monkeypatch):
-    monkeypatch.setattr(experiments, "finished", lambda *_: [finished("mine", "2026", 0.9)])
-    with pytest.raises(UserError, match="no experiment of the study is there yet"):
-        table.make()
-    assert not (folder / "plots").exists()
+def test_without_finished_experiments_there_is_no_table(folder, monkeypatch):
+    monkeypatch.setattr(comparison, "read_experiments", lambda *_: [experiment("mine", "2026", 0.9)])
+    with pytest.raises(UserError, match="skinlesion study run"):
+        comparison.write_tables()
+    assert not Path("plots").exists()
 
 
-# the presets in the real pipeline
+# The presets in the real pipeline
 
 
 @pytest.mark.chain
 def test_every_preset_is_accepted_by_the_pipeline(tmp_path, monkeypatch):
-    """`preset apply` and then `dvc repro --dry`, in a repository where every output is there but outdated."""
+    """`preset apply` and then `dvc repro --dry`, in a repository where every output exists but is outdated."""
     chain.copy_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     git("init", "-q")
     stages = yaml.safe_load((chain.ROOT / "dvc.yaml").read_text())["stages"].values()
-    for out in [entry for stage in stages for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]:
+    kinds = ("outs", "metrics", "plots")
+    for out in [output for stage in stages for kind in kinds for output in stage.get(kind, [])]:
         path = tmp_path / (out if isinstance(out, str) else next(iter(out)))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else (path / "x").mkdir(parents=True)
-    for name in presets.names():
+    for name in presets.list_names():
         presets.apply(name)
         with Repo() as repo:
             assert len(repo.reproduce(dry=True)) == len(stages), name

@@ -3,10 +3,10 @@
 import argparse
 
 
-def show_all(_: argparse.Namespace) -> None:
+def list_presets(_: argparse.Namespace) -> None:
     from skinlesion.commands.preset import presets
 
-    for name in presets.names():
+    for name in presets.list_names():
         preset = presets.load(name)
         numbers = ", ".join(f"{measure} {value:.4g}" for measure, value in preset.published.items())
         print(f"{name:<24}{numbers or 'nothing published':<38}{preset.title}")
@@ -15,23 +15,23 @@ def show_all(_: argparse.Namespace) -> None:
 def show(arguments: argparse.Namespace) -> None:
     from skinlesion.commands.preset import presets
 
-    print(presets.text(arguments.name), end="")
+    print(presets.find_document(arguments.name).read_text(encoding="utf-8"), end="")
 
 
 def apply(arguments: argparse.Namespace) -> None:
     from skinlesion.commands.preset import presets
 
     changed = presets.apply(arguments.name)
-    print("\n".join(changed) if changed else f"params.yaml is as preset {arguments.name} says already")
+    print("\n".join(changed) if changed else f"params.yaml already has the values of preset {arguments.name}")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, metavar="list|show|apply")
-    commands.add_parser("list", help="the presets with their published numbers").set_defaults(function=show_all)
-    for name, function, does in (
-        ("show", show, "a preset's document: source, numbers, what is left open, params"),
-        ("apply", apply, "lay a preset over params.yaml, keeping its comments"),
+    commands.add_parser("list", help="the presets with their published numbers").set_defaults(function=list_presets)
+    for name, function, purpose in (
+        ("show", show, "print a preset: source, published numbers, open questions, params"),
+        ("apply", apply, "set the values of a preset in params.yaml, keeping its comments"),
     ):
-        one = commands.add_parser(name, help=does, description=does)
-        one.add_argument("name", metavar="NAME", help="one that preset list prints")
-        one.set_defaults(function=function)
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.add_argument("name", metavar="NAME", help="a preset, as preset list prints it")
+        command.set_defaults(function=function)

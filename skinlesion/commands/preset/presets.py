@@ -1,12 +1,15 @@
-"""Presets: one document per published system and per data set, laid over params.yaml."""
+"""Presets: one document per published system and per data set; applying one sets its values in params.yaml."""
 
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
-from skinlesion.commands.preset import yaml_edit
-from skinlesion.commands.preset.yaml_edit import Key
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
@@ -15,11 +18,12 @@ from skinlesion.runtime.params.rows import Section
 from skinlesion.runtime.params.sections import Fraction
 
 PRESETS = Path("presets")
+Key = tuple[str, ...]
 Measure = Literal["accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "roc_auc_macro"]  # of metrics/test.json
 
 
 class Preset(Section):
-    """A document of presets/: where a system comes from, what it published, what we chose, and its params."""
+    """A document of presets/: a system's source, its published numbers, what we had to choose, and its params."""
 
     title: str
     source: str
@@ -28,79 +32,105 @@ class Preset(Section):
     params: dict[str, Any]
 
 
-def names() -> list[str]:
-    """All presets, the published systems first."""
-    found = sorted(path.stem for path in PRESETS.glob("*.yaml"))
-    return sorted(found, key=lambda name: not load(name).published)
+def list_names() -> list[str]:
+    """List all presets, the published systems first."""
+    return sorted(sorted(path.stem for path in PRESETS.glob("*.yaml")), key=lambda name: not load(name).published)
 
 
-def published() -> list[str]:
-    """The presets of published systems."""
-    return [name for name in names() if load(name).published]
+def list_published() -> list[str]:
+    """List the presets of published systems."""
+    return [name for name in list_names() if load(name).published]
 
 
-def text(name: str) -> str:
-    """The document as it is written.
+def find_document(name: str) -> Path:
+    """Find a preset's document.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: no preset has that name.
     """
-    path = PRESETS / f"{name}.yaml"
-    known = sorted(one.stem for one in PRESETS.glob("*.yaml"))
-    if name not in known:
-        raise UserError(f"no preset is named {name!r}{hint(name, known)}")
-    return path.read_text(encoding="utf-8")
+    documents = {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
+    if name not in documents:
+        raise UserError(f"Preset {name!r} is unknown{hint(name, list(documents))}")
+    return documents[name]
 
 
 def load(name: str) -> Preset:
     """Read and check a preset.
 
     Raises:
-        UserError: there is none of that name, or its document has unknown keys or wrong values.
+        UserError: no preset has that name, or its document has unknown keys or wrong values.
     """
-    where = str(PRESETS / f"{name}.yaml")
-    try:
-        content = yaml.safe_load(text(name))
-    except yaml.YAMLError as error:
-        raise UserError(f"{where} is not valid YAML: {error}") from None
-    return params.check(content, Preset, where)
+    path = find_document(name)
+    return params.check(params.read(path), Preset, str(path))
 
 
 def differences(content: dict, overlay: dict, at: Key = ()) -> dict[Key, Any]:
     """The values of `overlay` that differ from those of `content`, by their path of keys."""
-    found: dict[Key, Any] = {}
+    changes: dict[Key, Any] = {}
     for name, value in overlay.items():
         old = content.get(name)
         if isinstance(value, dict) and isinstance(old, dict):
-            found |= differences(old, value, (*at, name))
+            changes |= differences(old, value, (*at, name))
         elif old != value or isinstance(old, bool) != isinstance(value, bool):
-            found[(*at, name)] = value
-    return found
+            changes[(*at, name)] = value
+    return changes
 
 
 def apply(name: str) -> list[str]:
-    """Lay a preset over params.yaml, in place: comments and order stay. Returns a line for each value that changed.
+    """Set a preset's values in params.yaml; comments and order stay. Return a line for each value that changed.
 
     Raises:
-        UserError: there is no such preset, or params.yaml with it cannot be used; nothing is changed then.
+        UserError: no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
     """
     params.load()
     before = paths.PARAMS.read_text(encoding="utf-8")
-    content = yaml.safe_load(before)
-    changes = differences(content, load(name).params)
-    after = yaml_edit.replace(before, changes)
-    params.of(yaml.safe_load(after), f"{paths.PARAMS} with preset {name}")
+    content, preset = yaml.safe_load(before), load(name).params
+    changes = differences(content, preset)
+    after = set_values(before, changes)
+    changed = yaml.safe_load(after)
+    params.of(changed, f"{paths.PARAMS} with preset {name}")
+    lines = []
+    for key, value in changes.items():
+        lines.append(f"{'.'.join(key)}: {in_yaml(get_value(content, key))} -> {in_yaml(value)}")
+        get_value(content, key[:-1])[key[-1]] = value
+    if changed != content:
+        keys = ", ".join(".".join(key) for key in changes)
+        raise UserError(f"{paths.PARAMS} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
     if changes:
         with replace_file(paths.PARAMS) as partial:
             partial.write_text(after, encoding="utf-8")
-    return [f"{'.'.join(key)}: {in_yaml(value_at(content, key))} -> {in_yaml(changes[key])}" for key in changes]
+    return lines
 
 
-def value_at(content: Any, key: Key) -> Any:
+def set_values(document: str, changes: dict[Key, Any]) -> str:
+    """Set values in a YAML document, each by its path of keys; comments, their columns, quotes and order stay."""
+    editor = YAML()
+    editor.preserve_quotes, editor.allow_duplicate_keys, editor.width = True, True, 10**9
+    editor.indent(mapping=2, sequence=4, offset=2)
+    # ruamel.yaml would write null as nothing, and 1e-05, which is text in YAML 1.1.
+    scalars = {kind: represent_plainly for kind in (type(None), float)}
+    editor.representer.yaml_representers = editor.representer.yaml_representers | scalars
+    content = editor.load(document)
+    for key, value in changes.items():
+        section = get_value(content, key[:-1])
+        section[key[-1]] = CommentedMap(value) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            section[key[-1]].fa.set_flow_style()
+    edited = StringIO()
+    editor.dump(content, edited)
+    return edited.getvalue()
+
+
+def represent_plainly(representer: RoundTripRepresenter, value: float | None) -> ScalarNode:
+    return representer.represent_scalar(f"tag:yaml.org,2002:{'null' if value is None else 'float'}", in_yaml(value))
+
+
+def get_value(content: Any, key: Key) -> Any:
     for name in key:
         content = content[name]
     return content
 
 
 def in_yaml(value: Any) -> str:
-    return yaml_edit.written(value, "").strip()
+    """A value on one line of YAML, as `{rotate: 20, zoom: 0.1}`."""
+    return yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**9).removesuffix("...\n").strip()

@@ -5,74 +5,80 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
+from ruamel.yaml import YAML
 
 from skinlesion.commands.preset import presets
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
-from skinlesion.runtime.params.messages import hint
 
 Protocol = Literal["image", "lesion"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+FILES = (paths.PARAMS, paths.NETWORKS)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment: its overrides for `dvc exp run -S`, and the params that they give."""
+    """One experiment: overrides for `dvc exp run -S`, the params that they give, and the same as YAML, by file."""
 
     preset: str
     protocol: Protocol
     overrides: list[str]
     params: Params
+    contents: dict[str, Any]
 
     @property
     def name(self) -> str:
-        return name(self.preset, self.protocol)
+        return run_name(self.preset, self.protocol)
+
+    @property
+    def max_epochs(self) -> int:
+        """How many epochs the run has if nothing stops it early."""
+        cap = self.params.train.max_epochs
+        return sum(min(phase.epochs, cap or phase.epochs) for phase in self.params.phases)
 
 
-def name(preset: str, protocol: str) -> str:
-    """The experiment's name: the same in every study, so that a second run finds what is there."""
+def run_name(preset: str, protocol: str) -> str:
+    """The experiment's name: the same in every study, so that a later study recognizes the run."""
     return f"study-{preset}-{protocol}"
 
 
-def plan(chosen: list[str], protocols: list[str], extra: list[str]) -> list[Run]:
-    """All runs of a study, checked before the first one starts.
+def plan_runs(chosen: list[str], protocols: list[Protocol], extra: list[str]) -> list[Run]:
+    """Plan all runs of a study, and check them before the first one starts.
 
     Args:
-        chosen: presets; none means all published systems.
-        extra: overrides `key=value` that reach every run, after the preset's own.
+        chosen: names of presets; none means all published systems.
+        extra: overrides `key=value` for every run, after the preset's own.
 
     Raises:
-        UserError: an unknown preset or protocol, or params that a stage would refuse.
+        UserError: an unknown preset, or params that a stage would refuse.
     """
-    for protocol in protocols:
-        if protocol not in PROTOCOLS:
-            raise UserError(f"no protocol is named {protocol!r}{hint(protocol, list(PROTOCOLS))}")
     return [
-        make(preset, protocol, extra)
-        for preset in dict.fromkeys(chosen or presets.published())
-        for protocol in dict.fromkeys(protocols)
+        plan_run(preset, protocol, extra)
+        for preset in dict.fromkeys(chosen or presets.list_published())
+        for protocol in protocols
     ]
 
 
-def make(preset: str, protocol: Protocol, extra: list[str]) -> Run:
-    content = yaml.safe_load(paths.PARAMS.read_text(encoding="utf-8"))
-    overlay = presets.differences(content, presets.load(preset).params)
-    overrides = [f"{'.'.join(key)}={in_hydra(value)}" for key, value in overlay.items()]
+def plan_run(preset: str, protocol: Protocol, extra: list[str]) -> Run:
+    changes = presets.differences(params.read(paths.PARAMS), presets.load(preset).params)
+    overrides = [f"{'.'.join(key)}={in_hydra(value)}" for key, value in changes.items()]
     overrides += [f"split.protocol={protocol}", *extra]
-    what = f"{name(preset, protocol)}: {paths.PARAMS}"
-    settings = params_with(overrides, what)
+    where = f"{run_name(preset, protocol)}: {paths.PARAMS}"
+    settings, contents = override_params(overrides, where)
     if settings.split.protocol != protocol:
-        raise UserError("-S split.protocol: the study runs every preset under each protocol; choose with --protocol")
-    if moved := elsewhere(settings):
-        overrides += moved
-        settings = params_with(overrides, what)
-    return Run(preset, protocol, overrides, settings)
+        raise UserError("-S split.protocol conflicts with the protocols of the study. Use --protocol instead")
+    if absolute := absolute_paths(settings):
+        overrides += absolute
+        settings, contents = override_params(overrides, where)
+    return Run(preset, protocol, overrides, settings, contents)
 
 
-def params_with(overrides: list[str], what: str) -> Params:
-    """What params.yaml and networks.yaml become by overrides, by DVC's own hand.
+def override_params(overrides: list[str], where: str) -> tuple[Params, dict[str, Any]]:
+    """Apply overrides to a copy of params.yaml and networks.yaml, with DVC's own parser.
+
+    Returns:
+        the params, checked, and the content of the two files.
 
     Raises:
         UserError: DVC does not understand an override, or a stage would refuse the values.
@@ -83,45 +89,38 @@ def params_with(overrides: list[str], what: str) -> Params:
     from hydra.errors import HydraException
 
     with tempfile.TemporaryDirectory() as folder:
-        copies = {path.as_posix(): Path(folder) / path for path in (paths.PARAMS, paths.NETWORKS)}
+        copies = {path.as_posix(): Path(folder) / path for path in FILES}
         for name, copy in copies.items():
             copy.write_bytes(Path(name).read_bytes())
         try:
-            for name, given in to_path_overrides(overrides).items():
+            for name, words in to_path_overrides(overrides).items():
                 if name not in copies:
-                    raise UserError(f"an override (-S) names {name}. Known: {', '.join(copies)}")
-                refuse_sweeps(hydra.to_hydra_overrides(given))
-                hydra.apply_overrides(copies[name], given)
+                    raise UserError(f"-S names the file {name}, which has no params. Known: {', '.join(copies)}")
+                for override in hydra.to_hydra_overrides(words):
+                    if override.is_sweep_override():
+                        raise UserError(f"-S {override.input_line}: sweeps are not supported here. Give one value")
+                hydra.apply_overrides(copies[name], words)
         except (DvcException, HydraException) as error:
-            reason = str(error.__cause__ or error).strip().splitlines()[0]
-            raise UserError(f"an override (-S) cannot be used: {reason}") from None
+            reason = str(error.__cause__ or error).splitlines()[0].rstrip(".")
+            raise UserError(f"-S cannot be used: {reason}. Write it as KEY=VALUE, as in params.yaml") from None
         changed, networks = copies.values()
-        return params.of(params.read(changed), what, networks)
+        contents = {name: YAML(typ="safe").load(copy) for name, copy in copies.items()}  # as `dvc exp show` reads them
+        return params.of(params.read(changed), where, networks), contents
 
 
-def refuse_sweeps(overrides: list) -> None:
-    for override in overrides:
-        if override.is_sweep_override():
-            raise UserError(f"-S {override.input_line}: a study takes one value; an experiment is named by its preset")
-
-
-def elsewhere(settings: Params) -> list[str]:
-    """Overrides that make paths absolute: an experiment runs in a copy of the repository, where relative ones fail."""
-    archive, weights = settings.data.archive, settings.model.weights
-    moved = []
-    if archive and not archive.expanduser().is_absolute():
-        moved.append(f"data.archive={in_hydra(str(archive.resolve()))}")
-    if weights not in (None, "imagenet") and not Path(weights).is_absolute():
-        moved.append(f"model.weights={in_hydra(str(Path(weights).resolve()))}")
-    return moved
+def absolute_paths(settings: Params) -> list[str]:
+    """Overrides that make relative paths absolute: an experiment runs in a copy of the repository, elsewhere."""
+    values = {"data.archive": settings.data.archive, "model.weights": settings.model.weights}
+    files = {key: Path(value).expanduser() for key, value in values.items() if value not in (None, "imagenet")}
+    return [f"{key}={in_hydra(str(file.resolve()))}" for key, file in files.items() if not file.is_absolute()]
 
 
 def in_hydra(value: Any) -> str:
     """A value in the grammar of `dvc exp run -S`, which is Hydra's."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{in_hydra(one)}" for key, one in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{in_hydra(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(in_hydra(one) for one in value) + "]"
+        return "[" + ",".join(map(in_hydra, value)) + "]"
     if isinstance(value, str):
         return "'" + value.replace("\\'", "\\\\'").replace("'", "\\'") + "'"
     return "null" if value is None else str(value).lower()

@@ -1,0 +1,104 @@
+"""Runs a study: finished runs stay, a failed run does not stop the others, and training times are recorded."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from skinlesion.commands.dvc import read_dvc, start_dvc
+from skinlesion.commands.preset.presets import differences
+from skinlesion.commands.study.experiments import read_experiments
+from skinlesion.commands.study.plan import Run
+from skinlesion.runtime.files import write_json
+
+LOGS = Path(".dvc/tmp/study")  # ignored by Git; metrics hold no times, so that a repeated run leaves the same dvc.lock
+TIMES = LOGS / "train_seconds.json"
+STAGE = re.compile(r"Running stage '(\w+)'")  # DVC
+EPOCH = re.compile(r"Epoch (\d+)/\d+$")  # Keras
+TRAINED = re.compile(r"train: (\d+\.\d) s$")  # runtime/entry.py
+LAST_LINES = 10  # of a failed run's output, to be shown
+
+
+def run_all(runs: list[Run]) -> list[str]:
+    """Run everything that has not finished with the same params on the current commit; return the names that failed."""
+    contents = {run.name: run.contents for run in runs}
+    experiments = [experiment for experiment in read_experiments() if experiment.name in contents]
+    finished = {item.name for item in experiments if not differences(contents[item.name], item.params)}
+    if outdated := {experiment.name for experiment in experiments} - finished:
+        read_dvc("exp", "remove", *sorted(outdated))
+    failed = []
+    for number, run in enumerate(runs, start=1):
+        label = f"run {number} of {len(runs)}: {run.name}"
+        if run.name in finished:
+            print(f"{label}: already finished", flush=True)
+        elif not run_experiment(run, label):
+            failed.append(run.name)
+    return failed
+
+
+def run_experiment(run: Run, label: str) -> bool:
+    """Run in a copy of the repository, so that the workspace stays as it is; return whether the run succeeded."""
+    overrides = [word for override in run.overrides for word in ("-S", override)]
+    log = LOGS / f"{run.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{label}: starting; output in {log}", flush=True)
+    command = ("exp", "run", "--temp", "-n", run.name, *overrides)
+    with log.open("w", encoding="utf-8") as copy, start_dvc(*command, stderr=subprocess.STDOUT) as process:
+        try:
+            seconds = follow_output(process.stdout, copy, label, run.max_epochs)
+        except KeyboardInterrupt:
+            process.communicate()  # DVC was interrupted too, and removes its copy of the repository
+            raise
+    if process.returncode:
+        lines = log.read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
+        print("\n  ".join([f"{label}: failed; whole output in {log}:", *lines]), flush=True)
+        return False
+    print(f"{label}: finished", flush=True)
+    if seconds is not None:
+        record_time(run.name, seconds)
+    return True
+
+
+def follow_output(lines: Iterable[str], copy: TextIO, label: str, max_epochs: int) -> float | None:
+    """Print stage, epoch and time left as a run's output arrives, and copy it; return the training time in s.
+
+    None where train did not run, or resumed an interrupted training: its time would be that of the last epochs only.
+    """
+    seconds = first_epoch = epoch_start = None
+    for line in lines:
+        copy.write(line)
+        if match := STAGE.search(line):
+            print(f"{label}: stage {match[1]}", flush=True)
+        elif match := EPOCH.match(line):
+            epoch, now = int(match[1]), time.monotonic()
+            words = f"{label}: stage train, epoch {epoch} of at most {max_epochs}"
+            if epoch_start is not None:
+                words += f", about {describe_duration((now - epoch_start) * (max_epochs - epoch + 1))} left"
+            print(words, flush=True)
+            first_epoch, epoch_start = first_epoch or epoch, now
+        elif match := TRAINED.match(line):
+            seconds = float(match[1])
+    return seconds if first_epoch == 1 else None
+
+
+def describe_duration(seconds: float) -> str:
+    """A duration as `43 s`, `12 min` or `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def record_time(name: str, seconds: float) -> None:
+    """Record the training time of the experiment `name`; a model that was trained before keeps its first time."""
+    for experiment in read_experiments():
+        if experiment.name == name and experiment.model:
+            write_json(TIMES, {experiment.model: seconds, **read_recorded_times()})
+
+
+def read_recorded_times() -> dict[str, float]:
+    """Read the training time in s of each model, by its MD5, as measured on this machine."""
+    return json.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
