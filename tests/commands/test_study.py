@@ -263,7 +263,7 @@ def test_the_tables_take_the_newest_of_a_name_with_its_intervals(folder, monkeyp
     assert list(pd.read_csv("plots/study.csv")["accuracy"]) == [0.6]
     (row,) = [line for line in Path("plots/study.md").read_text().splitlines() if "resnet50_conv_head" in line]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[1] == "0.817 / - / - (F1, weighted: 0.820)"
+    assert cells[1] == "0.817 / - / - (weighted F1 0.820)"
     assert cells[2:4] == ["0.600 (0.55 to 0.65) / 0.400 / 0.300 (0.20 to 0.40)", "not run"]
     assert cells[4:] == ["archive", "128", "random", "-", "-"]
 

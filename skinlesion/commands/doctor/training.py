@@ -15,12 +15,13 @@ from skinlesion.train.machine import processor
 def check_device(settings: Params) -> Finding:
     """Say where train would run and in which precision, and whether the backend sees a GPU."""
     try:
+        from skinlesion.model.backend import keras
         from skinlesion.train.machine import devices
     except Exception as error:  # a broken package raises nearly anything
         name = os.environ.get("KERAS_BACKEND", "tensorflow")
         return Finding("problem", f"Keras does not start on {name}: {type(error).__name__}: {error}", SETUP)
     device = devices.choose(settings.train.device)
-    backend = devices.keras.backend.backend()
+    backend = keras.backend.backend()
     precision, auto = (devices.choose_precision(value, device) for value in (settings.train.precision, "auto"))
     hardware = "GPU" if device == "gpu" else f"{os.cpu_count()} CPU cores ({processor.describe()})"
     text = f"{hardware}, {precision} (train.precision: auto gives {auto}), {backend} {metadata.version(backend)}"

@@ -17,7 +17,7 @@ from skinlesion.runtime.files import replace_file
 
 CSV, TABLE = Path("plots/study.csv"), Path("plots/study.md")
 MEASURES = ("accuracy", "balanced_accuracy", "f1_macro")  # in each cell, in this order
-FURTHER = ("f1_weighted", "roc_auc_macro")  # published by some
+FURTHER = {"f1_weighted": "weighted F1", "roc_auc_macro": "macro ROC-AUC"}  # published by some
 COLUMNS = ("preset", "published", "reproduced (image)", "honest (lesion)", "data", "px", "weights", "epochs", "time")
 HEAD = """# Published systems: as published, reproduced, and honest
 
@@ -102,6 +102,6 @@ def estimates(row: pd.Series) -> str:
 
 def published_cell(row: pd.Series) -> str:
     figures = " / ".join(number(row[f"published_{name}"]) for name in MEASURES)
-    further = {wording.measure(name): row[f"published_{name}"] for name in FURTHER}
-    known = "; ".join(f"{name}: {number(value)}" for name, value in further.items() if not missing(value))
+    further = {words: row[f"published_{name}"] for name, words in FURTHER.items()}
+    known = ", ".join(f"{words} {number(value)}" for words, value in further.items() if not missing(value))
     return f"{figures} ({known})" if known else figures
