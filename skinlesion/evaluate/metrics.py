@@ -1,14 +1,7 @@
-"""Test metrics: pure functions of labels and probabilities."""
+"""Test metrics as pure functions of labels and probabilities."""
 
 import numpy as np
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    confusion_matrix,
-    f1_score,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.calibration import LEAST
@@ -17,58 +10,98 @@ BINS = 15  # of the reliability diagram, with equally many images each
 
 
 def headline(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """The figures of metrics/test.json.
+    """Compute the metrics of metrics/test.json.
 
-    Macro averages are over the classes that `labels` holds: a class without images has no sensitivity. Macro recall
-    is not among them, since it is the balanced accuracy. Images of one class alone have no area under the ROC
-    curve: NaN.
+    Macro averages are over the classes that have images. Macro recall is left out: it equals balanced accuracy.
+    ROC-AUC is NaN if all images are of one class.
 
     Args:
-        labels: (N,) numbers of CODES.
+        labels: class numbers (N,), indices into CODES.
         probabilities: (N, 7), rows sum to 1.
     """
-    predicted = probabilities.argmax(axis=1)
-    present = np.unique(labels)
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, labels=present, average="macro", zero_division=0
-    )
+    confusion = count_confusions(labels, probabilities.argmax(axis=1))
+    overall, by_class = overall_metrics(confusion), class_metrics(confusion)
+    support = confusion.sum(axis=1)
+    present = np.flatnonzero(support)
+    precision, f1 = by_class["precision"][present], by_class["f1"][present]
+    one_vs_rest = [(labels == label, probabilities[:, label]) for label in present]
+    metrics = {
+        "accuracy": overall["accuracy"],
+        "balanced_accuracy": overall["balanced_accuracy"],
+        "precision_macro": precision.mean(),
+        "f1_macro": overall["f1_macro"],
+        "f1_weighted": np.average(f1, weights=support[present]),
+        "roc_auc_macro": np.mean([roc_auc(*sides) for sides in one_vs_rest]),
+        "average_precision_macro": np.mean([average_precision_score(*sides) for sides in one_vs_rest]),
+        **probability_errors(labels, probabilities),
+    }
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def count_confusions(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count images by true class (rows) and predicted class (columns): (7, 7), both in the order of CODES."""
+    classes = len(CODES)
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_metrics(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute metrics of each class from confusion matrices (..., C, C): name -> (..., C), NaN if undefined.
+
+    A class that has images but is never predicted has precision 0 and F1 0, as with scikit-learn's zero_division=0.
+    """
+    total = confusions.sum(axis=(-2, -1))[..., None]
+    hits = np.diagonal(confusions, axis1=-2, axis2=-1)
+    actual, predicted = confusions.sum(axis=-1), confusions.sum(axis=-2)
+    present = actual > 0
     return {
-        "accuracy": accuracy_score(labels, predicted),
-        "balanced_accuracy": recall,
-        "precision_macro": precision,
-        "f1_macro": f1,
-        "f1_weighted": f1_score(labels, predicted, labels=present, average="weighted", zero_division=0),
-        "roc_auc_macro": np.mean([roc_auc(labels == label, probabilities[:, label]) for label in present]),
-        "average_precision_macro": np.mean(
-            [average_precision_score(labels == label, probabilities[:, label]) for label in present]
-        ),
-        **proper(labels, probabilities),
+        "sensitivity": ratio(hits, actual),
+        "specificity": 1 - ratio(predicted - hits, total - actual),
+        "precision": np.where(present, np.nan_to_num(ratio(hits, predicted)), np.nan),
+        "f1": np.where(present, ratio(2 * hits, actual + predicted), np.nan),
     }
 
 
+def overall_metrics(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute metrics over the classes that have images, from confusion matrices (..., C, C): name -> (...)."""
+    by_class, present = class_metrics(confusions), confusions.sum(axis=-1) > 0
+
+    def average(values: np.ndarray) -> np.ndarray:
+        return ratio(np.where(present, values, 0).sum(axis=-1), present.sum(axis=-1))
+
+    return {
+        "accuracy": ratio(np.trace(confusions, axis1=-2, axis2=-1), confusions.sum(axis=(-2, -1))),
+        "balanced_accuracy": average(by_class["sensitivity"]),
+        "f1_macro": average(by_class["f1"]),
+    }
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divide element by element; NaN where the denominator is 0."""
+    empty = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
+    return np.divide(numerator, denominator, out=empty, where=denominator > 0)
+
+
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """The area under the ROC curve of positive (N,) bool against the rest; NaN where either has no image."""
+    """Compute the area under the ROC curve of positive (N,) bool against the rest; NaN if either has no image."""
     return float(roc_auc_score(positive, scores)) if 0 < positive.sum() < len(positive) else np.nan
 
 
-def proper(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """How far the probabilities themselves are from the truth; all three are best at 0.
+def probability_errors(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Compute log loss, Brier score and expected calibration error; 0 is best for all three.
 
-    The Brier score is the mean over images of the squared differences summed over classes, between 0 and 2. For the
-    log loss a probability is at least LEAST: predictions.csv has 6 digits, and a truth that rounds to 0 is not
-    infinitely wrong.
+    The Brier score is the mean over images of the squared differences summed over classes, 0 to 2. For log loss,
+    probabilities are raised to at least LEAST: predictions.csv has 6 digits, so a small one may have become 0.
     """
-    truth = np.eye(len(CODES))[labels]
     of_truth = probabilities[np.arange(len(labels)), labels]
     return {
         "log_loss": -np.log(np.maximum(of_truth, LEAST)).mean(),
-        "brier": np.square(probabilities - truth).sum(axis=1).mean(),
+        "brier": np.square(probabilities - np.eye(len(CODES))[labels]).sum(axis=1).mean(),
         "calibration_error": calibration_error(labels, probabilities),
     }
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy over the bins, weighed by their images.
+    """Compute the expected calibration error: the mean gap between confidence and accuracy, weighted by images.
 
     Source: Guo et al. (ICML 2017), with bins of equal mass as Nixon et al. (CVPR workshops 2019) recommend.
     """
@@ -79,10 +112,10 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def reliability(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean confidence, accuracy and number of images of each bin, by rising confidence of the prediction.
+    """Compute mean confidence, accuracy and number of images per bin, sorted by confidence.
 
-    Bins are of equal mass, but for images of equal confidence, which share the highest bin that any of them reaches:
-    dealt by their order they would make a gap of nothing. So there are at most `bins`, and at most one per image.
+    Bins have equal mass, except that images of equal confidence share a bin, the highest that one of them reaches:
+    split by their order in the file, they would show a gap that is not there. So there may be fewer than `bins`.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     firsts = [part[0] for part in np.array_split(np.sort(confidence), bins) if len(part)]
@@ -91,31 +124,3 @@ def reliability(
     used = images > 0
     sums = (np.bincount(bin_of, weights=values)[used] for values in (confidence, right))
     return *(total / images[used] for total in sums), images[used]
-
-
-def per_class(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, dict[str, float]]:
-    """Each class against the rest: sensitivity, specificity, precision, f1, roc_auc; and support, its images.
-
-    Precision is 0 in a class that is never predicted. A class without images has NaN for all five, specificity
-    too: nothing is said of it but that it is absent.
-    """
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, labels=range(len(CODES)))
-    precision, sensitivity, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=range(len(CODES)), zero_division=0
-    )
-    found = {}
-    for number, code in enumerate(CODES):
-        others = len(labels) - support[number]
-        false_alarms = confusion[:, number].sum() - confusion[number, number]
-        values = {
-            "sensitivity": sensitivity[number],
-            "specificity": 1 - false_alarms / others if others else np.nan,
-            "precision": precision[number],
-            "f1": f1[number],
-            "roc_auc": roc_auc(labels == number, probabilities[:, number]),
-        }
-        if not support[number]:
-            values = dict.fromkeys(values, np.nan)
-        found[code] = {**{name: float(value) for name, value in values.items()}, "support": int(support[number])}
-    return found

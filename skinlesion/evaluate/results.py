@@ -1,4 +1,4 @@
-"""All figures and tables of an evaluation, from predictions.csv alone."""
+"""All metrics and tables of an evaluation, from predictions.csv alone."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import clinical, metrics, plots, subgroups
-from skinlesion.evaluate.intervals import Bootstrap, interval, overall
+from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.model import predictions
 
 DIGITS = 4
@@ -18,41 +18,41 @@ class Results:
     """figures: metrics/test.json; intervals: metrics/intervals.json; tables: plots/evaluate/NAME.csv."""
 
     figures: dict[str, float | None]
-    intervals: dict[str, dict[str, float]]
+    intervals: dict[str, dict[str, float | None]]
     tables: dict[str, pd.DataFrame]
 
 
 def of(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
-    """Evaluate a predictions table; `seed` and `bootstrap` make the draws of lesions behind the intervals.
+    """Evaluate a predictions table with `bootstrap` draws of lesions for the intervals.
 
-    Figures are of the raw probabilities, as published ones are; `calibration` and `reliability` show all three
-    variants, and what is to be acted upon, the operating points and the decision curve, takes the natural ones.
+    Metrics use the raw probabilities, as published ones do. The tables `calibration` and `reliability` show all three
+    variants. Operating points and decision curve, which are about decisions, use the natural probabilities.
     """
     validation, test = (predictions.of(table, split) for split in ("validation", "test"))
     labels, raw, natural = test.labels, test.probabilities["raw"], test.probabilities["natural"]
-    draws = Bootstrap.over(test.rows["group"], bootstrap, seed)
+    draws = Bootstrap.draw(test.rows["group"], bootstrap, seed)
     predicted = raw.argmax(axis=1)
-    drawn = overall(draws.confusions(labels, predicted, len(CODES)))
-    bounds = {name: interval(values) for name, values in drawn.items()} | {
-        "accuracy": draws.proportion(predicted == labels)
-    }
-    figures = {
-        **metrics.headline(labels, raw),
-        "malignant_roc_auc": clinical.against_benign(labels, raw)["malignant_roc_auc"],
-    }
+    drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
+    bounds = {name: interval(values) for name, values in drawn.items()}
+    bounds["accuracy"] = draws.proportion_interval(predicted == labels)
+    values = metrics.headline(labels, raw)
+    malignant = clinical.malignant_metrics(labels, raw, draws)
+    values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
     return Results(
-        figures={name: rounded(value) for name, value in figures.items()},
-        intervals={name: {"low": rounded(low), "high": rounded(high)} for name, (low, high) in bounds.items()},
+        figures={name: round_or_none(value) for name, value in values.items()},
+        intervals={
+            name: {"low": round_or_none(low), "high": round_or_none(high)} for name, (low, high) in bounds.items()
+        },
         tables={
             "confusion": plots.confusion(labels, raw),
             "roc": plots.roc(labels, raw),
             "precision_recall": plots.precision_recall(labels, raw),
             "classes": plots.classes(test, draws),
-            "malignant": plots.malignant(test, draws),
+            "malignant": malignant,
             "reliability": plots.reliability_by_variant(test),
             "calibration": plots.calibration(test),
             "leaks": plots.leaks(test),
-            "subgroups": subgroups.table(test, draws),
+            "subgroups": subgroups.evaluate_subgroups(test, draws),
             "operating_points": clinical.operating_points(
                 (validation.labels, validation.probabilities["natural"]), (labels, natural), draws
             ),
@@ -61,6 +61,6 @@ def of(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     )
 
 
-def rounded(value: float) -> float | None:
-    """For JSON, which has no NaN."""
+def round_or_none(value: float) -> float | None:
+    """Round to 4 digits; None for NaN, which JSON does not have."""
     return round(float(value), DIGITS) if math.isfinite(value) else None
