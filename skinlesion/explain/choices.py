@@ -1,59 +1,57 @@
-"""Which images of a split a person is shown: the same ones each time, and none of a lesion that is shown already."""
+"""Choice of the test images on the sheets: the same images in each run, and each lesion once per sheet."""
 
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, MALIGNANT
 from skinlesion.model.predictions import Predictions
 
 SAMPLES = 8  # of each class, at most half of them mistakes
 MISTAKES = 24
 EXPLAINED = 4  # of each class
-MALIGNANT = {diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant}
 
 
-def judged(found: Predictions) -> pd.DataFrame:
-    """A split's rows, the most confident first, with what is needed to choose among them.
+def judged(predictions: Predictions) -> pd.DataFrame:
+    """Rank the rows of a split by confidence, highest first; ties are in the order of their paths.
 
-    Added are `confidence`, the calibrated probability of the predicted class; `right`; `missed`, whether a malignant
-    lesion was taken for a benign one. Equal confidences stand in the order of their paths.
+    Added columns: `confidence`, the calibrated probability of the predicted class; `right`; `missed`, a malignant
+    lesion predicted to be benign.
     """
-    rows = found.rows
+    rows = predictions.rows
     predicted = rows["predicted"].map(CODES.index).to_numpy()
     return rows.assign(
-        confidence=found.probabilities["calibrated"][np.arange(len(rows)), predicted],
+        confidence=predictions.probabilities["calibrated"][np.arange(len(rows)), predicted],
         right=rows["predicted"] == rows["dx"],
         missed=rows["dx"].isin(MALIGNANT) & ~rows["predicted"].isin(MALIGNANT),
     ).sort_values(["confidence", "path"], ascending=[False, True], ignore_index=True)
 
 
 def samples(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each class, right predictions, then wrong ones, each from the most to the least confident; no lesion twice."""
+    """Choose right, then wrong predictions of each class, each from the most to the least confident."""
     chosen = []
-    for members in by_class(rows):
-        wrong = spread(members[~members["right"]], SAMPLES // 2)
+    for members in split_classes(rows):
+        wrong = spread_lesions(members[~members["right"]], SAMPLES // 2)
         right = members[members["right"] & ~members["group"].isin(wrong["group"])]
-        chosen += [spread(right, SAMPLES - len(wrong)), wrong]
+        chosen += [spread_lesions(right, SAMPLES - len(wrong)), wrong]
     return pd.concat(chosen, ignore_index=True)
 
 
 def mistakes(rows: pd.DataFrame) -> pd.DataFrame:
-    """The most confident mistakes, of each lesion its first."""
+    """Choose the most confident mistakes."""
     return rows[~rows["right"]].drop_duplicates("group")[:MISTAKES].reset_index(drop=True)
 
 
 def explained(rows: pd.DataFrame) -> pd.DataFrame:
-    """Of each class a few images, from the most to the least confident."""
-    return pd.concat([spread(members, EXPLAINED) for members in by_class(rows)], ignore_index=True)
+    """Choose a few images of each class, from the most to the least confident."""
+    return pd.concat([spread_lesions(members, EXPLAINED) for members in split_classes(rows)], ignore_index=True)
 
 
-def by_class(rows: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each class that has any, in the order of CODES."""
-    members = [rows[rows["dx"] == code] for code in CODES]
-    return [some for some in members if len(some)]
+def split_classes(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Split rows by true class, in the order of CODES; classes without rows are left out."""
+    return [rows[rows["dx"] == code] for code in CODES if (rows["dx"] == code).any()]
 
 
-def spread(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """Up to `number` of the rows, one of each lesion, evenly from the first to the last."""
+def spread_lesions(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Choose at most `number` rows at even distances, one of each lesion."""
     lesions = rows.drop_duplicates("group")
     return lesions.iloc[np.linspace(0, len(lesions) - 1, min(number, len(lesions))).round().astype(int)]

@@ -1,21 +1,20 @@
-"""A heat map laid over its image."""
+"""Overlay of a heat map on its image."""
 
 import cv2
 import matplotlib
 import numpy as np
 
-COLOURS = (
-    (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-)  # unlike skin: to yellow
-STRONGEST = 0.65  # share of the colour where the heat is 1; where it is 0 the image stays as it is
+# Colours that skin does not have; the strongest is yellow.
+COLOURS = (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+STRONGEST = 0.65  # share of the colour where the heat is 1; with heat 0 the image is unchanged
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Colour an image where its heat map is warm.
+    """Colour an image by its heat map.
 
     Args:
         image: RGB uint8 (H, W, 3).
-        heat: 0 to 1, (h, w) of any size, each value standing for its part of the image.
+        heat: 0 to 1, (h, w) of any size, enlarged to the image's size.
 
     Returns:
         RGB uint8 (H, W, 3).

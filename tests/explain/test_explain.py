@@ -1,4 +1,4 @@
-"""The stage explain draws three sheets of the test split, copies among it too, the same bytes each time."""
+"""The stage explain draws three sheets of test images, copies included, with the same bytes each time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +21,8 @@ CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.full(7, 1 / 7))
 
 
 @pytest.fixture
-def evaluated(project: Callable) -> pd.DataFrame:
-    """A tiny project up to evaluate, with random weights; the splits."""
+def splits(project: Callable) -> pd.DataFrame:
+    """The splits of a tiny project, for which predictions of a model with random weights exist."""
     changes = {"split.protocol": "image", "split.train": 0.5, "split.validation": 0.1, "split.test": 0.4}
     project(changes | one_block.PARAMS)
     for stage in (merge, balance, split):
@@ -38,7 +38,7 @@ def evaluated(project: Callable) -> pd.DataFrame:
 
 @pytest.mark.chain
 def test_the_stage_draws_three_sheets_of_test_images(
-    evaluated: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable
+    splits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable
 ) -> None:
     drawn, write = {}, sheet.write
 
@@ -55,10 +55,9 @@ def test_the_stage_draws_three_sheets_of_test_images(
     explain.main()
     assert tree(paths.EXPLAIN_PLOTS) == first
 
-    test = evaluated[evaluated["split"] == "test"]
+    test = splits[splits["split"] == "test"]
     assert test["augmented"].any()
     known = {images.read(Path(path)).tobytes() for path in test["path"]}
     for name, rows in drawn.items():
-        shown = [picture.image[:, :32].tobytes() for row in rows for picture in row.pictures]
-        assert shown, name
-        assert set(shown) <= known, name
+        shown = {picture.image[:, :32].tobytes() for row in rows for picture in row.pictures}
+        assert shown and shown <= known, name
