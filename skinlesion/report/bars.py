@@ -1,55 +1,42 @@
-"""The charts of the report that have a row per class: confusion, and measures with their intervals."""
+"""Charts of the report with a row per class: confusion matrices, class metrics, patients."""
 
 import textwrap
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skinlesion.core.ham10000 import CODES, COLOURS
-from skinlesion.report.drawing import Chart, render
+from skinlesion.core.ham10000 import CODES, COLOURS, NAMES
+from skinlesion.report.figures import Chart, draw_chart
 from skinlesion.report.inputs import Inputs
-from skinlesion.report.wording import NAMES
 
-SHOWN = {"sensitivity": "sensitivity", "precision": "precision", "f1": "F1"}
+MEASURES = {"sensitivity": "sensitivity", "precision": "precision", "f1": "F1"}
+PANELS = {"age": ("age, in years", "viridis"), "sex": ("sex", "Set2"), "localization": ("site", "tab20")}  # -> colours
+UNKNOWN, GREY = "unknown", "#c9cdd4"
 WRAPPED = {code: textwrap.fill(name, 19) for code, name in NAMES.items()}
 
 
-def matrix(inputs: Inputs) -> np.ndarray:
-    """Test images by class (7, 7): truth down, prediction across, in the order of CODES."""
+def count_confusions(inputs: Inputs) -> np.ndarray:
+    """Count test images by true class (rows) and predicted class (columns): (7, 7), in the order of CODES."""
     table = inputs.tables["confusion"]
-    counted = pd.crosstab(table["actual"], table["predicted"])
-    return counted.reindex(index=list(CODES), columns=list(CODES), fill_value=0).to_numpy()
+    counts = pd.crosstab(table["actual"], table["predicted"])
+    return counts.reindex(index=list(CODES), columns=list(CODES), fill_value=0).to_numpy()
 
 
-def confusion(inputs: Inputs) -> Chart:
-    found = matrix(inputs)
-    alt = f"Confusion matrix in images: {np.trace(found)} of {found.sum()} test images are predicted as they are."
-    return grid("Confusion, in images", alt, found, found, "{:,.0f}")
-
-
-def confusion_rows(inputs: Inputs) -> Chart:
-    found = matrix(inputs)
-    rows = found / np.maximum(found.sum(axis=1, keepdims=True), 1)
-    said = ", ".join(f"{NAMES[code]} {rows[i, i]:.0%}" for i, code in enumerate(CODES) if found[i].sum())
-    return grid(
-        "Confusion, in % of each row", f"Part of each class that is predicted as it is: {said}.", found, rows, "{:.0%}"
-    )
-
-
-def grid(title: str, alt: str, images: np.ndarray, values: np.ndarray, form: str) -> Chart:
-    """A confusion matrix whose colour is the part of the row; cells without images stay empty."""
+def draw_confusion(inputs: Inputs, percent: bool = False) -> Chart:
+    """Draw the confusion matrix in images or in % of each row, coloured by the latter; empty cells have no images."""
+    images = count_confusions(inputs)
     shares = images / np.maximum(images.sum(axis=1, keepdims=True), 1)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
-        for row, column in np.ndindex(*shares.shape):
-            if images[row, column]:
-                colour = "white" if shares[row, column] > 0.55 else "#1c2026"
-                text = form.format(values[row, column])
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=10)
+        for row, column in np.argwhere(images):
+            colour = "white" if shares[row, column] > 0.55 else "#1c2026"
+            text = f"{shares[row, column]:.0%}" if percent else f"{images[row, column]:,}"
+            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=10)
         middles = np.arange(len(CODES)) + 0.5
         axes.set_xticks(middles, list(CODES))
         axes.set_yticks(middles, [f"{WRAPPED[code]} ({code})" for code in CODES], fontsize=9)
@@ -60,36 +47,73 @@ def grid(title: str, alt: str, images: np.ndarray, values: np.ndarray, form: str
         axes.spines[:].set_visible(False)
         axes.set_aspect("equal")
 
-    return render(title, alt, (5.6, 4.6), draw)
+    unit = "% of each row" if percent else "images"
+    alt = f"True class against predicted class, in {unit}."
+    return draw_chart(f"Confusion matrix, in {unit}", alt, (5.6, 4.6), draw)
 
 
-def classes(inputs: Inputs) -> Chart:
-    """Bars of sensitivity, precision and F1 by class, each with its 95% interval."""
+def draw_class_metrics(inputs: Inputs) -> Chart:
+    """Draw sensitivity, precision and F1 of each class with their intervals."""
     table = inputs.tables["classes"]
 
     def draw(figure: Figure) -> None:
-        for axes, (name, words) in zip(figure.subplots(1, len(SHOWN), sharey=True), SHOWN.items(), strict=True):
-            bars(axes, table[table["measure"] == name].set_index("dx").reindex(list(CODES)))
-            axes.set(title=words, xlim=(0, 1.02), xticks=[0, 0.25, 0.5, 0.75, 1], xticklabels=["0", "", "0.5", "", "1"])
+        for axes, (name, title) in zip(figure.subplots(1, 3, sharey=True), MEASURES.items(), strict=True):
+            plot_estimates(axes, table[table["measure"] == name].set_index("dx").reindex(list(CODES)))
+            axes.set(title=title, xlim=(0, 1.02), xticks=[0, 0.25, 0.5, 0.75, 1], xticklabels=["0", "", "0.5", "", "1"])
 
-    means = table[table["measure"] == "sensitivity"].dropna(subset="value")
-    said = ", ".join(f"{NAMES[row.dx]} {row.value:.2f}" for row in means.itertuples())
-    alt = f"Sensitivity, precision and F1 of each class with 95% intervals. Sensitivity: {said}."
-    return render("By class, with 95% intervals", alt, (9.4, 4.2), draw, "wide")
+    alt = "Sensitivity, precision and F1 of each class with 95% confidence intervals."
+    return draw_chart("Metrics by class, with 95% CI", alt, (9.4, 4.2), draw, "wide")
 
 
-def bars(axes: Axes, rows: pd.DataFrame) -> None:
-    """A bar and its interval for each class; a class without images has a remark instead."""
+def plot_estimates(axes: Axes, rows: pd.DataFrame) -> None:
+    """Plot a bar and its interval for each class, or a remark if the class has no images."""
     places = np.arange(len(rows))
     values = rows["value"].to_numpy(dtype=float)
     axes.barh(places, np.nan_to_num(values), color=[COLOURS[code] for code in rows.index], height=0.62, alpha=0.6)
     known = np.isfinite(values) & rows["low"].notna().to_numpy()
     lengths = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - values)
-    axes.errorbar(
-        values[known], places[known], xerr=lengths[:, known], fmt="none", ecolor="#1c2026", elinewidth=1.3, capsize=3
-    )
+    style = {"fmt": "none", "ecolor": "#1c2026", "elinewidth": 1.3, "capsize": 3}
+    axes.errorbar(values[known], places[known], xerr=lengths[:, known], **style)
     for place in places[~np.isfinite(values)]:
         axes.text(0.02, place, "not in the test split", va="center", fontsize=8.5, color="#5c6470")
-    axes.set_yticks(places, [WRAPPED[code] for code in rows.index], fontsize=9)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    label_classes(axes)
     axes.grid(axis="y", visible=False)
+
+
+def label_classes(axes: Axes) -> None:
+    """Name the classes from top to bottom."""
+    axes.set_yticks(range(len(CODES)), [WRAPPED[code] for code in CODES], fontsize=9)
+    axes.set_ylim(len(CODES) - 0.5, -0.5)
+
+
+def draw_patients(inputs: Inputs) -> Chart:
+    """Draw the shares of age, sex and site in each class, from the tables of explore."""
+
+    def draw(figure: Figure) -> None:
+        for axes, (name, (title, colours)) in zip(figure.subplots(1, 3, sharey=True), PANELS.items(), strict=True):
+            stack_shares(axes, class_shares(inputs.tables[name]), colours)
+            axes.set(title=title, xlim=(0, 1), xticks=[0, 0.5, 1], xticklabels=["0", "50%", "100%"])
+
+    alt = "Age, sex and site of the images of each class, as shares of the class."
+    return draw_chart("Age, sex and site of the patients", alt, (9.4, 5.4), draw, "wide")
+
+
+def class_shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Compute the share of each value (columns, unknown last) in each class (rows, in the order of CODES)."""
+    counts = table.pivot_table(index="dx", columns="value", values="images", aggfunc="sum", fill_value=0)
+    counts = counts.reindex(list(CODES), fill_value=0)
+    counts = counts[sorted(counts.columns, key=lambda value: value == UNKNOWN)]
+    return counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+
+
+def stack_shares(axes: Axes, shares: pd.DataFrame, colours: str) -> None:
+    """Plot the shares as stacked bars with a legend below."""
+    palette, left = matplotlib.colormaps[colours], 0
+    last = max(len(shares.columns) - 1, 1)
+    for number, value in enumerate(shares.columns):
+        colour = GREY if value == UNKNOWN else palette(number if palette.N <= 20 else number / last)
+        axes.barh(range(len(shares)), shares[value], left=left, height=0.62, color=colour, label=str(value))
+        left = left + shares[value].to_numpy()
+    label_classes(axes)
+    axes.grid(visible=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.04, -0.1), ncols=2, fontsize=8.5, handlelength=1, columnspacing=1)

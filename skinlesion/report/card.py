@@ -3,111 +3,64 @@
 Sources of the form: Mitchell et al., Model Cards for Model Reporting (FAT* 2019); model cards of Hugging Face's hub.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-from string import Template
 from typing import Any
 
 import yaml
 
+from skinlesion.core.ham10000 import CODES
 from skinlesion.core.origin import SAMPLE
 from skinlesion.report import content, wording
 from skinlesion.report.inputs import Inputs
-from skinlesion.report.table import Table, count, markdown
+from skinlesion.report.table import TEMPLATES, count, markdown
 
-TEMPLATE = Path(__file__).with_name("card.md")
-TABLES: dict[str, Callable[[Inputs], Table]] = {
-    "figures": content.figures,
-    "by_class": content.by_class,
-    "operating_points": content.operating_points,
-    "subgroups": content.subgroups,
-    "calibration": content.calibration,
-    "leak_table": content.leaks,
-    "counts": content.counts,
-}
-NAME = "skin-lesion-classifier"
-LICENCES = {"sample": "mit"}  # drawn by our code; all else is made from HAM10000
-ON_THE_HUB = {
+HUB_METRICS = {  # of metrics/test.json -> the hub's name
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced_accuracy",
     "f1_macro": "f1",
     "roc_auc_macro": "roc_auc",
 }
-TRAINED_ON = {
-    True: "Trained and evaluated on the **synthetic sample** that this repository draws by code, and not on HAM10000.",
-    False: "Trained and evaluated on HAM10000: dermatoscopic images of pigmented lesions, many shown more than once.",
-}
 
 
 def render(inputs: Inputs) -> str:
-    """The whole card; equal inputs give equal text."""
-    params, train = inputs.params, inputs.metrics["train"]
+    """Write the whole card; equal inputs give equal text."""
+    return TEMPLATES.get_template("card.md.j2").render(
+        inputs=inputs,
+        params=inputs.params,
+        train=inputs.metrics["train"],
+        content=content,
+        wording=wording,
+        count=count,
+        markdown=markdown,
+        sample=SAMPLE if inputs.source == "sample" else "",
+        classes=", ".join(map(wording.name_class, CODES)),
+        front=yaml.safe_dump(make_front_matter(inputs), sort_keys=False, allow_unicode=True),
+    )
+
+
+def make_front_matter(inputs: Inputs) -> dict[str, Any]:
+    """Make the values by which a hub sorts and shows models."""
     synthetic = inputs.source == "sample"
-    made = wording.facts(inputs)
-    slots = {
-        "front": yaml.safe_dump(front(inputs), sort_keys=False, allow_unicode=True).rstrip(),
-        "title": wording.title(inputs),
-        "note": f"\n> **{SAMPLE}.** {wording.ON_SAMPLE}\n" if synthetic else "",
-        "sample_again": f"**{SAMPLE}.**" if synthetic else "",
-        "system": wording.system(inputs),
-        "parameters": count(train["parameters"]),
-        "size": params["images"]["size"],
-        "fit": params["images"]["fit"],
-        "classes": ", ".join(map(wording.named, wording.NAMES)),
-        "configuration": params["model"]["configuration"],
-        "epochs": train["epochs"],
-        "seed": params["seed"],
-        "data": TRAINED_ON[synthetic],
-        "protocol": wording.PROTOCOLS[inputs.protocol],
-        "protocol_at_length": wording.PROTOCOLS_AT_LENGTH[inputs.protocol],
-        "leak_line": wording.leak_line(inputs),
-        "absent": wording.absent(inputs),
-        "draws": count(params["evaluate"]["bootstrap"]),
-        "made": "\n".join(f"- {name}: {value}" for name, value in made.items()),
-        **{name: markdown(make(inputs)) for name, make in TABLES.items()},
+    dataset = {"name": "HAM10000", "type": "ham10000"}
+    if synthetic:
+        dataset = {"name": "synthetic sample, not HAM10000", "type": "synthetic-sample"}
+    tags = ["dermatoscopy", "skin-lesion", "image-classification", "research-only"]
+    metrics = []
+    for name, kind in HUB_METRICS.items():
+        estimate = wording.read_estimate(inputs, name)
+        interval = f" (95% CI {estimate.interval})" if estimate.interval else ""  # the hub has no field for it
+        if estimate.value is not None:
+            metrics.append({"type": kind, "name": wording.name_measure(name) + interval, "value": estimate.value})
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {**dataset, "split": "test", "args": {"protocol": inputs.protocol}},
+        "metrics": metrics,
     }
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(slots)
-
-
-def front(inputs: Inputs) -> dict[str, Any]:
-    """The front matter: what a hub sorts and shows models by."""
-    synthetic = inputs.source == "sample"
-    found = {name: wording.estimate(inputs, name) for name in ON_THE_HUB}
-    dataset = {"name": "synthetic sample, not HAM10000", "type": "synthetic-sample"}
-    if not synthetic:
-        dataset = {"name": "HAM10000", "type": "ham10000"}
     return {
-        "license": LICENCES.get(inputs.source, "cc-by-nc-4.0"),
+        "license": "mit" if synthetic else "cc-by-nc-4.0",  # our code draws the sample; HAM10000 is CC BY-NC
         "library_name": "keras",
         "pipeline_tag": "image-classification",
-        "tags": [
-            "dermatoscopy",
-            "skin-lesion",
-            "image-classification",
-            "research-only",
-            *["synthetic-sample"][:synthetic],
-        ],
+        "tags": [*tags, "synthetic-sample"] if synthetic else tags,
         "datasets": [dataset["type"]],
-        "metrics": list(ON_THE_HUB.values()),
-        "model-index": [
-            {
-                "name": NAME,
-                "results": [
-                    {
-                        "task": {"type": "image-classification"},
-                        "dataset": {**dataset, "split": "test", "args": {"protocol": inputs.protocol}},
-                        "metrics": [
-                            {"type": ON_THE_HUB[name], "name": label(name, one.interval), "value": one.value}
-                            for name, one in found.items()
-                            if one.value is not None
-                        ],
-                    }
-                ],
-            }
-        ],
+        "metrics": list(HUB_METRICS.values()),
+        "model-index": [{"name": "skin-lesion-classifier", "results": [result]}],
     }
-
-
-def label(name: str, interval: str) -> str:
-    """A measure's name with its interval, which the front matter has no field for."""
-    return wording.measure(name) + (f" (95% interval {interval})" if interval else "")

@@ -1,13 +1,14 @@
-"""How every chart of the report is drawn: one style, SVG without dates, the same bytes each time."""
+"""Charts and pictures inside of the page: one style, data URIs, and the same bytes each time."""
 
+import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib.style
 from matplotlib.figure import Figure
-
-from skinlesion.report.pictures import uri
+from PIL import Image
 
 STYLE = {
     "axes.axisbelow": True,
@@ -21,34 +22,53 @@ STYLE = {
     "font.size": 10.5,
     "grid.color": "#e8eaee",
     "legend.frameon": False,
-    "svg.fonttype": "path",  # the page looks the same whatever fonts its reader has
-    "svg.hashsalt": "skinlesion",  # names inside of an SVG are random otherwise
+    "svg.fonttype": "path",  # the page looks the same with any installed fonts
+    "svg.hashsalt": "skinlesion",  # ids inside of an SVG are random otherwise
     "text.color": "#1c2026",
     "xtick.color": "#4a515c",
     "ytick.color": "#4a515c",
 }
+LARGEST = 900_000  # bytes of a picture: five of them and the charts stay below 8 MB in base64
+QUALITIES = (92, 85, 75, 60, 40, 20, 10)  # of JPEG: the first that is small enough is taken
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart or picture: its data URI, and what it shows for those who do not see it."""
+    """A chart as a data URI; alt describes it to readers who cannot see it."""
 
     title: str
     uri: str
     alt: str
-    kind: str | None = None  # wide, picture: to be scrolled, not squeezed, where the page is narrow
-    caption: str = ""
+    kind: str  # wide: scrolls on narrow screens instead of shrinking
 
 
-def render(
-    title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None], kind: str | None = None
+def draw_chart(
+    title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None], kind: str = ""
 ) -> Chart:
-    """Draw a chart of `size` inches; `draw` fills the empty figure."""
+    """Draw a chart of `size` inches as SVG; `draw` fills the empty figure."""
     buffer = io.BytesIO()
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        figure.savefig(
-            buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata={"Date": None, "Creator": None}
-        )
-    return Chart(title, uri("image/svg+xml", buffer.getvalue()), alt, kind)
+        metadata = {"Date": None, "Creator": None}
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata=metadata)
+    return Chart(title, encode_uri("image/svg+xml", buffer.getvalue()), alt, kind)
+
+
+def encode_uri(kind: str, content: bytes) -> str:
+    """Encode bytes of a media type as a data URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def embed_picture(path: Path) -> str:
+    """Encode a sheet as a data URI: a small PNG unchanged, otherwise as the best JPEG of at most LARGEST bytes."""
+    content = path.read_bytes()
+    if len(content) <= LARGEST // 2:
+        return encode_uri("image/png", content)
+    with Image.open(path) as sheet:
+        for quality in QUALITIES:
+            buffer = io.BytesIO()
+            sheet.save(buffer, "JPEG", quality=quality, subsampling=0)
+            if buffer.tell() <= LARGEST:
+                break
+    return encode_uri("image/jpeg", buffer.getvalue())

@@ -1,4 +1,4 @@
-"""What the report and the model card are made from: metrics, the tables behind the plots, pictures, params."""
+"""Inputs of the report and the model card: metrics, the tables behind the plots, pictures, params."""
 
 import json
 from dataclasses import dataclass
@@ -20,23 +20,11 @@ METRICS = {
     "test": paths.TEST_METRICS,
     "intervals": paths.INTERVALS_METRICS,
 }
-EVALUATED = (
-    "confusion",
-    "roc",
-    "precision_recall",
-    "reliability",
-    "classes",
-    "malignant",
-    "subgroups",
-    "operating_points",
-    "decision_curve",
-    "calibration",
-    "leaks",
-)
-EXPLORED = ("age", "sex", "localization")
+CURVES = ("roc", "precision_recall", "reliability", "decision_curve")
+EVALUATED = ("confusion", "classes", "malignant", "subgroups", "operating_points", "calibration", "leaks", *CURVES)
 TABLES = {
     **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in EVALUATED},
-    **{name: paths.EXPLORE_PLOTS / f"{name}.csv" for name in EXPLORED},
+    **{name: paths.EXPLORE_PLOTS / f"{name}.csv" for name in ("age", "sex", "localization")},
     "history": paths.HISTORY,
 }
 PICTURES = {
@@ -50,7 +38,7 @@ PICTURES = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything by name: `params` as in params.yaml, only the rows in use; `pictures` are files."""
+    """All inputs by name; `params` as in params.yaml with only the rows in use, `pictures` are files."""
 
     params: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
@@ -68,32 +56,30 @@ class Inputs:
 
 
 def read(params: dict[str, Any], made: Provenance) -> Inputs:
-    """Read the files above from the current directory, the repository's root.
+    """Read all inputs; the current directory is the repository's root.
 
     Args:
-        params: as in params.yaml, whose sections may be typed ones.
+        params: as in params.yaml; its sections may be typed.
 
     Raises:
-        UserError: one of the files is missing.
+        UserError: a file is missing.
     """
-    wanted = [*METRICS.values(), *TABLES.values(), *PICTURES.values()]
-    if lacking := [path.as_posix() for path in wanted if not path.is_file()]:
-        verb = "is" if len(lacking) == 1 else "are"
-        named = ", ".join(lacking[:3])
-        raise UserError(f"{len(lacking)} of {len(wanted)} files {verb} missing: {named}. Run the chain: dvc repro")
+    files = [*METRICS.values(), *TABLES.values(), *PICTURES.values()]
+    if lacking := [path.as_posix() for path in files if not path.is_file()]:
+        listed = ", ".join(lacking[:3])
+        raise UserError(f"Missing inputs of the report ({len(lacking)} of {len(files)}): {listed}. Run: dvc repro")
     metrics = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in METRICS.items()}
-    read = {name: tables.read(path) for name, path in TABLES.items()}
-    return Inputs(plain(params), metrics, read, PICTURES, made)
+    return Inputs(to_plain(params), metrics, {name: tables.read(path) for name, path in TABLES.items()}, PICTURES, made)
 
 
-def plain(value: Any) -> Any:
-    """Params as YAML has them, absolute paths cut to the file's name: a report says nothing of the machine."""
+def to_plain(value: Any) -> Any:
+    """Convert params to plain values, and shorten absolute paths to file names, so that no path is published."""
     if isinstance(value, BaseModel):
-        return plain(value.model_dump(mode="json", exclude_unset=True))
+        return to_plain(value.model_dump(mode="json", exclude_unset=True))
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
+        return {key: to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [plain(inner) for inner in value]
+        return [to_plain(inner) for inner in value]
     if isinstance(value, str) and (Path(value).is_absolute() or value.startswith("~")):
         return Path(value).name
     return value

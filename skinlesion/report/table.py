@@ -1,29 +1,41 @@
-"""A small table of words and figures, and the two ways that it is written: HTML for the page, Markdown for the card."""
+"""A table of words and metrics, written as HTML for the page and as Markdown for the model card and pull requests."""
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
-from skinlesion.report.markup import Markup, element, join
+import jinja2
 
 NONE = "-"
-DENSE = 6  # columns; with more, intervals stand below their values
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=jinja2.select_autoescape(["html.j2"]),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95% interval; each may be missing (NaN or None)."""
+    """A value with its 95% confidence interval; each may be missing (NaN or None)."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
 
     @property
+    def figure(self) -> str:
+        return number(self.value)
+
+    @property
     def interval(self) -> str:
-        """As `0.71 to 0.89`, empty where there is none."""
-        return "" if missing(self.low) or missing(self.high) else f"{self.low:.2f} to {self.high:.2f}"
+        """As `0.71 to 0.89`; empty if the value or a limit is missing."""
+        return "" if any(map(missing, (self.value, self.low, self.high))) else f"{self.low:.2f} to {self.high:.2f}"
 
     def __str__(self) -> str:
-        return number(self.value) + (f" ({self.interval})" if self.interval and not missing(self.value) else "")
+        return self.figure + (f" ({self.interval})" if self.interval else "")
 
 
 Cell = str | Estimate
@@ -31,9 +43,9 @@ Cell = str | Estimate
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under `columns`; the first `words` columns hold words, the others figures.
+    """Rows of cells under `columns`; the first `words` columns contain words, the others numbers.
 
-    A row that is shorter than `columns` says why in its last cell, which takes the room of the cells that it lacks.
+    The last cell of a row with too few cells is a remark, which spans the missing cells.
     """
 
     caption: str
@@ -43,52 +55,28 @@ class Table:
 
 
 def missing(value: object) -> bool:
+    """Whether a value is None or NaN."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure with so many digits, or a dash where there is none."""
+    """Format a number with so many decimals; a dash if it is missing."""
     return NONE if missing(value) else f"{value:.{digits}f}"
 
 
 def count(value: float) -> str:
-    """As `10,015`."""
+    """Format a count as `10,015`; a dash if it is missing."""
     return NONE if missing(value) else f"{int(value):,}"
 
 
-def html(table: Table) -> Markup:
-    """The table in a box of its own, inside of which it scrolls where the page is narrow."""
-    head = element("tr", *(element("th", name, scope="col") for name in table.columns))
-    body = element("tbody", *(html_row(row, table) for row in table.rows))
-    caption = element("caption", table.caption)
-    whole = element(
-        "table",
-        caption,
-        element("thead", head),
-        body,
-        class_=f"words{table.words}" + (" dense" if len(table.columns) > DENSE else ""),
-    )
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=table.caption)
-
-
-def html_row(row: tuple[Cell, ...], table: Table) -> Markup:
-    first, *others = row
-    cells = [element("th", str(first), scope="row"), *(element("td", html_cell(cell)) for cell in others)]
-    if len(row) < len(table.columns):
-        room = str(len(table.columns) - len(row) + 1)
-        cells[-1] = element("td", html_cell(row[-1]), colspan=room, class_="why")
-    return element("tr", *cells)
-
-
-def html_cell(cell: Cell) -> Markup:
-    if isinstance(cell, str) or not cell.interval or missing(cell.value):
-        return join(str(cell))
-    return join(number(cell.value), " ", element("small", cell.interval))
+def html(table: Table) -> str:
+    """Write the table as HTML that no template escapes again, in a box that scrolls on narrow screens."""
+    return TEMPLATES.get_template("table.html.j2").module.write(table)
 
 
 def markdown(table: Table) -> str:
-    """The table in GitHub's Markdown, without its caption."""
-    empty = len(table.columns)
-    rules = ["---"] * table.words + ["---:"] * (empty - table.words)
-    rows = [[*map(str, row), *[""] * (empty - len(row))] for row in table.rows]
+    """Write the table in GitHub's Markdown, without its caption."""
+    width = len(table.columns)
+    rules = ["---"] * table.words + ["---:"] * (width - table.words)
+    rows = [[*map(str, row), *[""] * (width - len(row))] for row in table.rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (table.columns, rules, *rows))

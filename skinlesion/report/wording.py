@@ -1,27 +1,27 @@
-"""What a result is called, in words: the same ones on the page and on the model card."""
+"""Sentences and names that the page and the model card share."""
 
-from skinlesion.core.ham10000 import DIAGNOSES
+from skinlesion.core.ham10000 import NAMES
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Estimate, count, missing, number
 
-NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
 ON_SAMPLE = (
-    "It shows that the chain works. Its figures say nothing about skin and cannot be compared with published ones."
+    "It shows that the pipeline works. Its results say nothing about skin lesions and cannot be compared with "
+    "published ones."
 )
 PROTOCOLS = {
-    "lesion": "lesion: no lesion stands on two sides",
-    "image": "image: leaks, as published systems did",
+    "lesion": "lesion: all images of a lesion are in one split",
+    "image": "image: leaks, as in published systems",
 }
 PROTOCOLS_AT_LENGTH = {
     "lesion": (
-        "Lesions are split, so that all images of a lesion stand on one side. Validation and test hold every original "
-        "image of theirs, at natural class frequencies, and no augmented copy."
+        "Lesions are split, so all images of a lesion are in the same split. Validation and test contain all their "
+        "original images at natural class frequencies, and no augmented copies."
     ),
     "image": (
-        "Images are split whatever lesion they show, augmented copies too, so that views and copies of one lesion are "
-        "in both training and test. This is there to repeat published figures; a figure for new patients needs a run "
-        "with split.protocol: lesion. The test split is balanced, too: probabilities corrected to natural class "
-        "frequencies, and with them the decision curve, do not fit it."
+        "Images are split without regard to lesions, augmented copies included, so views and copies of one lesion are "
+        "in both training and test. This reproduces published figures. For an estimate on new patients, run with "
+        "split.protocol: lesion. The test split is balanced too, so natural probabilities and the decision curve do "
+        "not suit it."
     ),
 }
 MEASURES = {
@@ -36,103 +36,87 @@ MEASURES = {
     "brier": "Brier score (0 to 2)",
     "calibration_error": "Expected calibration error",
 }
-VALUES = {  # of dx_type
-    "histo": "histopathology",
-    "follow_up": "follow-up",
-    "consensus": "expert consensus",
-    "confocal": "confocal microscopy",
-}
 WITH, WITHOUT = "with a sibling in train", "without"
 
 
-def named(code: str) -> str:
-    """A diagnosis in words with its code, as `melanoma (mel)`."""
+def name_class(code: str) -> str:
+    """Name a diagnosis with its code, as `melanoma (mel)`."""
     return f"{NAMES[code]} ({code})"
 
 
-def measure(name: str) -> str:
-    """A measure's name for people."""
+def name_measure(name: str) -> str:
+    """Name a metric of metrics/test.json or of a table for people."""
     return MEASURES.get(name, name.replace("_", " ").capitalize())
 
 
-def dataset(inputs: Inputs) -> str:
+def name_dataset(inputs: Inputs) -> str:
     return "the synthetic sample" if inputs.source == "sample" else "HAM10000"
 
 
-def title(inputs: Inputs) -> str:
-    return f"Skin-lesion classification on {dataset(inputs)}"
-
-
-def estimate(inputs: Inputs, name: str) -> Estimate:
-    """A figure of metrics/test.json with its interval."""
+def read_estimate(inputs: Inputs, name: str) -> Estimate:
+    """Read a metric of metrics/test.json with its interval."""
     interval = inputs.metrics["intervals"].get(name, {})
     return Estimate(inputs.metrics["test"].get(name), interval.get("low"), interval.get("high"))
 
 
-def strata(inputs: Inputs) -> dict[str, dict[str, float]]:
-    """The rows of leaks.csv by stratum."""
-    return inputs.tables["leaks"].set_index("stratum").to_dict("index")
+def count_leaked(inputs: Inputs) -> int:
+    """Count test images that have a sibling in train."""
+    return int(inputs.tables["leaks"].set_index("stratum").loc[WITH, "images"])
 
 
-def leaked(inputs: Inputs) -> int:
-    """How many test images have a sibling in train."""
-    return int(strata(inputs)[WITH]["images"])
-
-
-def leak_line(inputs: Inputs) -> str:
-    """How many test images have a sibling in train, and the score with and without them."""
-    rows, leaking = strata(inputs), leaked(inputs)
+def describe_leaks(inputs: Inputs) -> str:
+    """Say how many test images have a sibling in train, and compare the scores with and without them."""
+    rows, leaked = inputs.tables["leaks"].set_index("stratum").to_dict("index"), count_leaked(inputs)
     total, clean = int(rows["all"]["images"]), int(rows[WITHOUT]["images"])
-    if not leaking:
-        return f"No test image has a sibling in train: 0 of {count(total)}."
     line = (
-        f"{count(leaking)} of {count(total)} test images ({leaking / total:.0%}) have a sibling in train: a copy, or "
+        f"{count(leaked)} of {count(total)} test images ({leaked / total:.0%}) have a sibling in train: a copy, or "
         "another image of the same lesion."
     )
-    if missing(rows[WITHOUT]["balanced_accuracy"]):
-        return f"{line} None without one is left to compare them with."
+    if not leaked:
+        return line
+    scores = [rows[stratum]["balanced_accuracy"] for stratum in (WITH, WITHOUT)]
+    if any(map(missing, scores)):
+        return f"{line} Images with and without a sibling share no class, so there are no scores to compare."
     classes = rows[WITHOUT]["classes"]
-    over = (
-        "" if classes == rows["all"]["classes"] else f", over the classes that both have ({classes.replace(' ', ', ')})"
-    )
-    scores = [number(rows[stratum]["balanced_accuracy"]) for stratum in (WITH, WITHOUT)]
-    return f"{line} Balanced accuracy{over}: {scores[0]} with a sibling, {scores[1]} without ({count(clean)} images)."
+    over = "" if classes == rows["all"]["classes"] else f" over the classes of both ({classes.replace(' ', ', ')})"
+    first, second = map(number, scores)
+    return f"{line} Balanced accuracy{over}: {first} with a sibling, {second} without ({count(clean)} images)."
 
 
-def absent(inputs: Inputs) -> str:
-    """Which classes have no test image, so that no figure counts them; empty where all have some."""
+def name_absent_classes(inputs: Inputs) -> str:
+    """Name the classes without test images; empty if there are none."""
     classes = inputs.tables["classes"]
     codes = classes.loc[classes["support"] == 0, "dx"].unique()
-    if not len(codes):
-        return ""
-    return f"Not in the test split, and so in no figure: {', '.join(NAMES[code] for code in codes)}."
+    listed = ", ".join(NAMES[code] for code in codes)
+    return f"Not in the test split, so not part of any metric: {listed}." if listed else ""
 
 
-def system(inputs: Inputs) -> str:
-    """The model in one line, as `resnet18 from imagenet weights, head gap, images of 128 px`."""
+def describe_system(inputs: Inputs) -> str:
+    """Describe the model in one line, as `resnet18 from imagenet weights, head gap, images of 128 px`."""
     model, side = inputs.params["model"], inputs.params["images"]["size"]
-    weights = f"{model['weights']} weights" if model["weights"] else "random weights"
     attention = "" if model["attention"] == "none" else f", attention {model['attention']}"
-    return f"{model['backbone']} from {weights}{attention}, head {model['head']}, images of {side} px"
+    weights = model["weights"] or "random"
+    return f"{model['backbone']} from {weights} weights{attention}, head {model['head']}, images of {side} px"
 
 
-def facts(inputs: Inputs) -> dict[str, str]:
-    """How the result was made, as name -> value."""
+def list_facts(inputs: Inputs) -> dict[str, str]:
+    """List how the result was made: name -> value."""
+    params, made = inputs.params, inputs.made
     train, split, data = (inputs.metrics[name] for name in ("train", "split", "data"))
     sizes = ", ".join(f"{name} {count(images)}" for name, images in split["images"].items())
     return {
-        "Commit of the code": inputs.made.commit,
-        "Seed": str(inputs.params["seed"]),
-        "Data": f"{dataset(inputs)}: {count(data['images'])} images of {count(data['groups'])} lesions",
-        "Split by": f"{PROTOCOLS[inputs.protocol]}; images: {sizes}",
-        "Model": f"{system(inputs)}; {count(train['parameters'])} parameters",
+        "Code commit": made.commit,
+        "Seed": str(params["seed"]),
+        "Data": f"{name_dataset(inputs)}: {count(data['images'])} images of {count(data['groups'])} lesions",
+        "Split": f"by {PROTOCOLS[inputs.protocol]}; images: {sizes}",
+        "Model": f"{describe_system(inputs)}; {count(train['parameters'])} parameters",
         "Training": (
-            f"configuration {inputs.params['model']['configuration']}, {train['epochs']} epochs, the best is "
+            f"configuration {params['model']['configuration']}, {train['epochs']} epochs, best epoch "
             f"{train['best_epoch']}; on {train['device']} in {train['precision']} (CPU: {train['processor']})"
         ),
         "Evaluation": (
-            f"views of each image: {inputs.params['evaluate']['tta']}; intervals from "
-            f"{count(inputs.params['evaluate']['bootstrap'])} draws of lesions"
+            f"views of each image: {params['evaluate']['tta']}; intervals from "
+            f"{count(params['evaluate']['bootstrap'])} bootstrap draws of lesions"
         ),
-        "Versions": ", ".join(f"{name} {version}" for name, version in inputs.made.versions.items()),
+        "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
     }

@@ -1,4 +1,4 @@
-"""The stage: the same bytes in every folder and process, and a clear word where an input is missing."""
+"""The stage: the same bytes in every folder and process, and missing inputs named."""
 
 import json
 import os
@@ -17,69 +17,63 @@ from stages import report
 from tests.helpers.chain import ROOT
 
 
-def lay_out(inputs: Inputs, folder: Path) -> None:
+def write_inputs(inputs: Inputs, folder: Path) -> None:
     """Write what the stages before leave: metrics, tables and pictures."""
+    for path in (paths.EVALUATE_PLOTS, paths.EXPLORE_PLOTS, paths.EXPLAIN_PLOTS, paths.BALANCE_PLOTS, Path("metrics")):
+        (folder / path).mkdir(parents=True)
     for name, path in report_inputs.METRICS.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(json.dumps(inputs.metrics[name]))
     for name, path in report_inputs.TABLES.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         inputs.tables[name].to_csv(folder / path, index=False)
     for name, path in report_inputs.PICTURES.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(inputs.pictures[name], folder / path)
     for file in ("params.yaml", "networks.yaml"):
         shutil.copy(ROOT / file, folder)
 
 
-def made(folder: Path) -> tuple[bytes, bytes]:
-    return (folder / paths.REPORT).read_bytes(), (folder / paths.MODEL_CARD).read_bytes()
+@pytest.fixture
+def folder(on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """All inputs, in the current folder."""
+    write_inputs(on_sample, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
 
 
 @pytest.mark.chain
 def test_two_folders_and_two_processes_give_the_same_bytes(
-    on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = tmp_path / "here", tmp_path / "another" / "place"
-    for folder in (here, there):
-        lay_out(on_sample, folder)
+    other = tmp_path / "another" / "place"
+    write_inputs(on_sample, other)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    monkeypatch.chdir(here)
     report.main()
-    subprocess.run(
-        [sys.executable, ROOT / "stages" / "report.py"],
-        cwd=there,
-        env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
-        check=True,
-    )
-    assert made(here) == made(there)
-    page, _ = made(here)
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    subprocess.run([sys.executable, ROOT / "stages" / "report.py"], cwd=other, env=environment, check=True)
+    for path in (paths.REPORT, paths.MODEL_CARD):
+        assert (folder / path).read_bytes() == (other / path).read_bytes()
+    page = (folder / paths.REPORT).read_bytes()
     assert len(page) < 8e6
     assert str(tmp_path).encode() not in page
 
 
-def test_the_stage_hands_over_every_section_and_the_rows_in_use(
-    on_sample: Inputs, document: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_stage_passes_every_section_and_the_rows_in_use(
+    folder: Path, document: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lay_out(on_sample, tmp_path)
-    monkeypatch.chdir(tmp_path)
     seen: list[Inputs] = []
     monkeypatch.setattr(report.page, "render", lambda inputs: seen.append(inputs) or "")
     report.main()
     used = seen[0].params
-    assert set(used) == set(params.Params.model_fields) - {"workers"}  # no result hangs on it
+    assert set(used) == set(params.Params.model_fields) - {"workers"}  # does not affect results
     for name, value in used.items():
         if name in ("backbones", "heads", "configurations"):
-            (row,) = value
-            assert value[row] == document[name][row] == document[name][document["model"][name.removesuffix("s")]]
+            row = document["model"][name.removesuffix("s")]
+            assert value == {row: document[name][row]}
         else:
             assert value == document[name]
 
 
-def test_a_missing_input_is_named(on_sample: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lay_out(on_sample, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "plots/explain/gradcam.png").unlink()
-    with pytest.raises(UserError, match=r"1 of \d+ files is missing: plots/explain/gradcam\.png"):
+def test_a_missing_input_is_named(folder: Path) -> None:
+    (folder / "plots/explain/gradcam.png").unlink()
+    with pytest.raises(UserError, match=r"plots/explain/gradcam\.png.*dvc repro"):
         report.main()
     assert not paths.REPORT.exists()
