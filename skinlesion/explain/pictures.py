@@ -40,7 +40,7 @@ def gradcam(chosen: pd.DataFrame, rows: pd.DataFrame, heat: np.ndarray) -> list[
 def mistakes(chosen: pd.DataFrame) -> list[Row]:
     """Make rows of mistakes in their order."""
     pictures = [
-        Picture(images.read(Path(row.path)), f"{row.dx}, not {row.predicted} {row.confidence:.2f}", frame(row))
+        Picture(images.read(Path(row.path)), f"{row.dx} as {row.predicted} {row.confidence:.2f}", frame(row))
         for row in chosen.itertuples()
     ]
     return [Row("", pictures[start : start + PER_ROW]) for start in range(0, len(pictures), PER_ROW)]

@@ -121,7 +121,7 @@ def test_mistakes_have_the_true_class_too(folder: Path) -> None:
     rows = pictures.mistakes(choices.mistakes(ROWS))
     assert [len(row.pictures) for row in rows] == [6, 6]
     first = rows[0].pictures[0]
-    assert (first.caption, first.frame) == ("mel, not nv 0.95", pictures.MISSED)
+    assert (first.caption, first.frame) == ("mel as nv 0.95", pictures.MISSED)
     np.testing.assert_array_equal(first.image, images.read(Path("030.png")))
 
 
