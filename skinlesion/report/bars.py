@@ -67,13 +67,11 @@ def draw_class_metrics(inputs: Inputs) -> Chart:
 
 def plot_estimates(axes: Axes, rows: pd.DataFrame) -> None:
     """Plot a bar and its interval for each class, or a remark if the class has no images."""
-    places = np.arange(len(rows))
-    values = rows["value"].to_numpy(dtype=float)
-    axes.barh(places, np.nan_to_num(values), color=[COLOURS[code] for code in rows.index], height=0.62, alpha=0.6)
-    known = np.isfinite(values) & rows["low"].notna().to_numpy()
+    places, values = np.arange(len(rows)), rows["value"].to_numpy(dtype=float)
     lengths = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - values)
-    style = {"fmt": "none", "ecolor": "#1c2026", "elinewidth": 1.3, "capsize": 3}
-    axes.errorbar(values[known], places[known], xerr=lengths[:, known], **style)
+    error = {"ecolor": "#1c2026", "elinewidth": 1.3, "capsize": 3}
+    colours = [COLOURS[code] for code in rows.index]
+    axes.barh(places, values, xerr=lengths, error_kw=error, color=colours, height=0.62, alpha=0.6)
     for place in places[~np.isfinite(values)]:
         axes.text(0.02, place, "not in the test split", va="center", fontsize=8.5, color="#5c6470")
     label_classes(axes)
