@@ -1,4 +1,4 @@
-"""what a trained model says of images and folders of images"""
+"""classify images and folders of images with a trained model"""
 
 import argparse
 import sys
@@ -8,68 +8,62 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 
-IMAGES = "picture files, and folders of them"
+IMAGES = "image files, and folders that are searched for image files"
 MODEL = "the trained model (default: %(default)s)"
-CSV = (
-    "also write path, predicted and the seven probabilities of every image to this file, which must be new or a CSV "
-    "that predict wrote"
-)
-GRADCAM = (
-    "also write a picture of each image, with what spoke for the predicted diagnosis coloured, to this folder, which "
-    "must be new or hold only files that predict wrote"
-)
-TOP = "diagnoses shown for each image, 1 to 7 (default: %(default)s)"
-TTA = "8: average over the eight turned and mirrored views of each image; 8 times slower (default: %(default)s)"
-SHOWN = 20  # images in the table on the screen where a CSV holds them all
+CSV = "also write a CSV with path, predicted and seven probabilities for each image; only a CSV of predict is replaced"
+GRADCAM = "also write a Grad-CAM picture of the predicted class for each image; only pictures of predict are replaced"
+TOP = "number of classes printed for each image, 1 to 7 (default: %(default)s)"
+TTA = "8: average over eight rotated and mirrored views of each image; 8 times slower (default: %(default)s)"
+PRINTED = 20  # images printed where a CSV holds all of them
 
 
-def predict(arguments: argparse.Namespace) -> int:
-    """Check what can be checked before Keras is loaded, which takes seconds; then `run`."""
+def run(arguments: argparse.Namespace) -> int:
+    """Predict, write and print; give 1 where an image could not be read."""
     from skinlesion.commands import outputs
-    from skinlesion.commands.predict import inputs
+    from skinlesion.commands.predict import image_files
     from skinlesion.model import model_file
 
-    files = inputs.find(arguments.images, outside=arguments.gradcam)
+    files = image_files.find_images(arguments.images, arguments.gradcam)
     model_file.read_ours(arguments.model)
     if arguments.csv:
         outputs.check_file(arguments.csv, [*files, arguments.model], outputs.CSV)
     if arguments.gradcam:
-        outputs.check_pictures(arguments.gradcam, arguments.csv)
-    return run(files, arguments)
+        outputs.check_pictures(arguments.gradcam)
 
-
-def run(files: list[Path], arguments: argparse.Namespace) -> int:
-    """Predict, write, print; 1 where an image could not be read."""
+    # These imports load Keras, which takes seconds, so they come after all checks.
+    import pandas as pd
     from tqdm import tqdm
 
-    from skinlesion.commands.predict import heat_pictures, inputs, predicted
+    from skinlesion.commands.predict import outcome
     from skinlesion.core import tables
     from skinlesion.explain import gradcam
     from skinlesion.model import bundle, classify
 
     trained = bundle.load(arguments.model)
     explainer = gradcam.Explainer(trained.model) if arguments.gradcam else None
-    names = dict(zip(files, inputs.names(files), strict=True))
+    names = dict(zip(files, image_files.unique_names(files), strict=True))
     parts, bad = [], []
     with tqdm(total=len(files), desc="predicting", unit="image", disable=None if len(files) > 1 else True) as bar:
         for batch in classify.batches(trained, files, arguments.tta):
-            if explainer and batch.files:
-                heat_pictures.write(trained, explainer, batch, arguments.gradcam, [names[file] for file in batch.files])
-            parts.append(predicted.table(batch))
+            if batch.files:
+                parts.append(outcome.make_table(batch))
+            if batch.files and explainer:
+                batch_names = [names[file] for file in batch.files]
+                outcome.write_pictures(trained, explainer, batch, arguments.gradcam, batch_names)
             bad += batch.bad
             bar.update(len(batch.files) + len(batch.bad))
-    for one in bad:
-        print(f"skipped: {predicted.printable(one)}", file=sys.stderr)
-    if len(bad) == len(files):
-        raise UserError("none of the images could be read; nothing was written")
+    for error in bad:
+        print(f"skipped: {outcome.printable(error)}", file=sys.stderr)
+    if not parts:
+        raise UserError("No image could be read, so nothing was written. Give at least one whole image file")
 
-    found = predicted.join(parts)
+    table = pd.concat(parts, ignore_index=True)
     if arguments.csv:
-        tables.write(arguments.csv, found)
-    print(predicted.for_people(found, arguments.top, SHOWN if arguments.csv else None))
-    for what, where in (("probabilities", arguments.csv), ("Grad-CAM pictures", arguments.gradcam)):
-        if where:
-            print(f"{what} of {len(found)} image{'s' * (len(found) > 1)}: {where}")
+        tables.write(arguments.csv, table)
+    print(outcome.describe(table, arguments.top, PRINTED if arguments.csv else None))
+    for content, path in (("probabilities", arguments.csv), ("Grad-CAM pictures", arguments.gradcam)):
+        if path:
+            print(f"{content} of {outcome.count_images(len(table))}: {path}")
     print(classify.RESEARCH_ONLY)
     return 1 if bad else 0
 
@@ -77,8 +71,8 @@ def run(files: list[Path], arguments: argparse.Namespace) -> int:
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE_OR_FOLDER", help=IMAGES)
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=MODEL)
-    parser.add_argument("--csv", type=Path, metavar="OUT", help=CSV)
+    parser.add_argument("--csv", type=Path, metavar="FILE", help=CSV)
     parser.add_argument("--gradcam", type=Path, metavar="FOLDER", help=GRADCAM)
     parser.add_argument("--top", type=int, choices=range(1, len(CODES) + 1), default=3, metavar="N", help=TOP)
     parser.add_argument("--tta", type=int, choices=(1, 8), default=1, help=TTA)
-    parser.set_defaults(function=predict)
+    parser.set_defaults(function=run)
