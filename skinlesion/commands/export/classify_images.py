@@ -1,7 +1,7 @@
 """Classify pictures with an exported model: python classify_images.py MODEL PICTURE ...
 
-MODEL is an ONNX file (then onnxruntime is needed) or a SavedModel folder (then tensorflow). It carries the steps from a
-picture file to its input. This file follows them with NumPy and OpenCV alone: copy it, or follow the steps in another
+MODEL is an ONNX file (needs onnxruntime) or a SavedModel folder (needs tensorflow). It contains the steps from a
+picture file to its input. This script follows them with NumPy and OpenCV alone: copy it, or write the steps in another
 language. For research only, not a diagnosis.
 """
 
@@ -15,18 +15,17 @@ import numpy as np
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG"
 CMYK = re.compile(rb"\xff[\xc0-\xc2]\x00\x14\x08.{4}\x04", re.DOTALL)  # in a JPEG: the header of four colours
-SCAN, END = b"\xff\xda", b"\xff\xd9"  # in a JPEG: a part of the image follows; nothing follows
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # in a JPEG: start of image data, end of the file
 
 
 def decode(path, step):
     content = Path(path).read_bytes()
     if not content.startswith((JPEG, PNG)) or CMYK.search(content):
         raise ValueError(f"{path} is not a JPEG or PNG in RGB or grey. Save it as one")
-    if content.startswith(JPEG) and content.rfind(END) < content.rfind(SCAN):
-        raise ValueError(f"{path} is cut short. Copy it again from its source")  # OpenCV 4 would fill in the rest
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)  # upright as EXIF says
+    truncated = content.startswith(JPEG) and content.rfind(END) < content.rfind(SCAN)  # OpenCV 4 would accept it
+    image = None if truncated else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)  # upright (EXIF)
     if image is None:
-        raise ValueError(f"{path} is damaged. Copy it again from its source")
+        raise ValueError(f"{path} is truncated or damaged. Copy it again from its source")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -46,7 +45,7 @@ STEPS = {"decode": decode, "crop": crop, "resize": resize}
 
 
 def load(model):
-    """What the model carries about itself, and a function from float32 (N, S, S, 3) to probabilities (N, classes)."""
+    """Give the model's JSON, and a function from float32 (N, S, S, 3) to probabilities (N, classes)."""
     if Path(model).is_dir():
         import tensorflow as tf
 
@@ -61,11 +60,11 @@ def load(model):
 
 
 def prepare(path, steps):
-    """A picture file as the model's input: float32 (S, S, 3). ValueError names a file or a step that cannot be used."""
+    """Turn a picture file into the model's input, float32 (S, S, 3). Raises ValueError for an unusable file or step."""
     image = path
     for step in steps:
         if step["step"] not in STEPS:
-            raise ValueError(f"unknown step {step['step']}. Use the classify_images.py that lies beside the model")
+            raise ValueError(f"Unknown step {step['step']}. Use the classify_images.py beside the model")
         image = STEPS[step["step"]](image, step)
     return image.astype(np.float32)
 
