@@ -1,34 +1,32 @@
-"""the web page: an image in, probabilities and Grad-CAM out"""
+"""open a web page that classifies an image and shows its Grad-CAM"""
 
 import argparse
 from pathlib import Path
 
 from skinlesion.runtime import paths
 
-OWN = "127.0.0.1"
+LOCAL = "127.0.0.1"
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if not arguments.model.exists():
-        print(f"demo: {arguments.model} is missing. The page opens; for answers run: dvc repro")
-    if arguments.host not in (OWN, "localhost", "::1"):
-        print("demo: without password or encryption, for everyone who can reach this machine")
-    from skinlesion.commands.demo import server  # which loads Keras
+    if arguments.host not in (LOCAL, "localhost", "::1"):
+        print("demo: everyone who can reach this machine can use the page, without password or encryption")
+    from skinlesion.commands.demo import server  # imports Keras
 
     server.serve(arguments.model, arguments.host, arguments.port)
 
 
 def port(text: str) -> int:
-    """A port's number. Raises ArgumentTypeError where it is none."""
+    """Parse a port; raise ArgumentTypeError if it is not one."""
     if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535. Received: {text}")
+        raise argparse.ArgumentTypeError(f"{text} is not a port. Give a number from 0 to 65535")
     return int(text)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    model = "the model file (default: %(default)s)"
+    model = "the trained model (default: %(default)s)"
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=model)
-    host = "address to listen on (default: %(default)s, this machine alone; 0.0.0.0: everyone in the network)"
-    parser.add_argument("--host", default=OWN, help=host)
-    parser.add_argument("--port", type=port, default=7860, help="(default: %(default)s; 0: any that is free)")
+    host = "address to listen on (default: %(default)s, only this machine; 0.0.0.0: the whole network)"
+    parser.add_argument("--host", default=LOCAL, help=host)
+    parser.add_argument("--port", type=port, default=7860, help="(default: %(default)s; 0: any free port)")
     parser.set_defaults(function=run)

@@ -1,0 +1,114 @@
+"""The demo's page: an image in, its answer beside it. An upload is deleted when it is answered."""
+
+import base64
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jinja2 import Template
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it at its import
+import gradio
+
+from skinlesion.commands.demo import likeness, uploads
+from skinlesion.commands.demo.lazy_classifier import LazyClassifier
+from skinlesion.core import images
+from skinlesion.core.ham10000 import DIAGNOSES
+from skinlesion.download.sample.drawing import draw_image
+from skinlesion.download.sample.make import COHORTS
+from skinlesion.model.classify import RESEARCH_ONLY
+from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.paths import MODEL_CARD
+
+TITLE = "Skin lesion classification"
+ON_SAMPLE = "This model was trained on synthetic images. Its answers show only that the page works."
+SEED = 2018  # differs from the sample's, so no example is a training image
+ANSWER = Template(Path(__file__).with_name("answer.html").read_text(encoding="utf-8"), autoescape=True)
+STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+THEME = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # loads no font from a CDN
+
+
+def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
+    """Build the page; `folder` is for the examples, and Gradio puts uploads into its subfolders."""
+    examples = draw_examples(folder)
+    front_matter, card = read_card(model.path)
+    # An upload is deleted with its answer; delete_cache (seconds) is for uploads that nobody waited for.
+    with gradio.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(30, 60)) as page:
+        gradio.Markdown(f"# {TITLE}\n> {RESEARCH_ONLY}")
+        if "synthetic-sample" in front_matter:
+            gradio.HTML(ANSWER.render(error=ON_SAMPLE))
+        with gradio.Row():
+            with gradio.Column(scale=2, min_width=300):
+                options = {"label": "Image: drop, choose, paste or photograph", "height": 240, "elem_id": "upload"}
+                upload = gradio.Image(sources=["upload", "clipboard", "webcam"], type="filepath", **options)
+                options = {"label": "Or a synthetic example", "layout": "gallery", "elem_id": "examples"}
+                samples = [[str(path)] for path in examples]
+                gallery = gradio.Dataset(components=["image"], samples=samples, type="index", **options)
+            with gradio.Column(scale=3, min_width=300):
+                answer = gradio.HTML(elem_id="answer")
+        with gradio.Accordion("About this model", open=False):
+            gradio.Markdown(card)
+
+        def greet() -> str:
+            try:
+                model.load()
+            except UserError as error:
+                return ANSWER.render(error=f"{error}. This page works then without a restart.")
+            return ""
+
+        def answer_upload(sent: dict | None) -> tuple[None, str]:
+            path = uploads.find_upload((sent or {}).get("path"), folder)
+            if path is None:
+                return None, ANSWER.render(error="This file was not uploaded here. Upload it again.")
+            try:
+                return None, answer_image(model, path)
+            finally:
+                path.unlink(missing_ok=True)
+
+        def answer_example(number: int) -> str:
+            return answer_image(model, examples[number])
+
+        options = {"api_visibility": "private", "show_progress_on": answer}
+        page.load(greet, None, answer, **options)
+        # `upload`, not `change`: emptying the box would be a change too, and would swallow a click at the same time.
+        # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
+        upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)
+        gallery.click(answer_example, gallery, answer, **options)
+    return page.queue(api_open=False, max_size=32)
+
+
+def answer_image(model: LazyClassifier, path: Path) -> str:
+    """Render the answer to an image file, or the reason why there is none, as HTML."""
+    try:
+        image = uploads.decode(path.read_bytes())
+        probabilities, (picture, *heat_pictures) = model.predict(image), model.explain(image)
+    except UserError as error:
+        return ANSWER.render(error=error)
+    rows = zip(DIAGNOSES, probabilities.values(), map(to_data_uri, heat_pictures), strict=True)
+    reference = likeness.load()
+    distance = reference.distance(image)
+    return ANSWER.render(rows=rows, picture=to_data_uri(picture), distance=distance, limit=reference.limit)
+
+
+def to_data_uri(image: np.ndarray) -> str:
+    """RGB uint8 (H, W, 3) as a JPEG inside the page, so that no file is written."""
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+
+
+def draw_examples(folder: Path) -> list[Path]:
+    """Write one synthetic image of each class (PNG)."""
+    paths = [folder / f"{cohort.dx}.png" for cohort in COHORTS]
+    for lesion, (cohort, path) in enumerate(zip(COHORTS, paths, strict=True)):
+        images.write_png(path, draw_image(cohort.appearance, SEED, lesion, 0))
+    return paths
+
+
+def read_card(model: Path) -> tuple[str, str]:
+    """Read the model card beside `model`: its front matter (YAML, empty if it has none), and its text (Markdown)."""
+    path = model.with_name(MODEL_CARD.name)
+    if not path.is_file():
+        return "", "The model has no card yet. To write it, run: `dvc repro report`"
+    *front_matter, text = path.read_text(encoding="utf-8").removeprefix("---\n").split("\n---\n", 1)
+    return "".join(front_matter), text.strip()

@@ -1,0 +1,67 @@
+"""The answers on the page are those of the library."""
+
+import numpy as np
+import pytest
+
+from skinlesion.commands.demo import lazy_classifier, webpage
+from skinlesion.commands.demo.lazy_classifier import LazyClassifier
+from skinlesion.core import images
+from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.explain.gradcam import heatmaps
+from skinlesion.explain.overlay import overlay
+from skinlesion.model.classify import Classifier
+from skinlesion.runtime.errors import UserError
+
+
+def test_probabilities_and_grad_cam_are_the_library_s(model_file, noise):
+    image, demo, library = noise(3, 900, 1200), LazyClassifier(model_file), Classifier.load(model_file)
+    assert demo.predict(image) == library.predict(image)
+    picture, *heat_pictures = demo.explain(image)
+    np.testing.assert_array_equal(picture, images.fit(image, lazy_classifier.SIDE, "crop"))
+    square = images.fit(image, 64, "crop")[None]
+    for label, heat_picture in enumerate(heat_pictures):
+        expected = overlay(picture, heatmaps(library.bundle.model, square, np.array([label]))[0])
+        assert np.abs(heat_picture.astype(int) - expected).max() <= 2
+    assert np.abs(heat_pictures[0].astype(int) - heat_pictures[1]).max() > 20
+    assert label == len(CODES) - 1
+
+
+def test_a_model_that_is_trained_later_needs_no_restart(model_file, tmp_path, noise):
+    model = LazyClassifier(tmp_path / "model.keras")
+    with pytest.raises(UserError, match="dvc repro"):
+        model.load()
+    model.path.write_bytes(model_file.read_bytes())
+    assert sum(model.predict(noise(0)).values()) == pytest.approx(1)
+    assert model.loaded is model.loaded
+
+
+def render(probabilities: list[float], distance: float) -> str:
+    rows = zip(DIAGNOSES, probabilities, ["data:"] * 7, strict=True)
+    return webpage.ANSWER.render(rows=rows, picture="data:", distance=distance, limit=2.2)
+
+
+def test_classes_are_sorted_by_probability_and_none_is_rounded_to_0_or_100_percent():
+    html = render([0.0004, 0.0001, 0, 0, 0.9992, 0.0002, 0.0001], 1.2)
+    positions = [html.index(f'data-code="{code}"') for code in ("mel", "akiec", "nv", "bcc", "vasc", "bkl", "df")]
+    assert positions == sorted(positions)
+    assert html.count("&lt;0.1%") == 6
+    assert html.count("&gt;99.9%") == 1
+    assert html.count("<em>malignant</em>") == 3
+    assert "Bowen&#39;s" in html
+
+
+def test_the_page_warns_only_if_the_image_is_unlike_the_training_data():
+    assert "role=" not in render([1 / 7] * 7, 1.2)
+    warning = render([1 / 7] * 7, 3.4)
+    assert 'role="status"' in warning
+    assert "3.4" in warning
+    assert "2.2" in warning
+
+
+@pytest.mark.parametrize(("dataset", "synthetic"), [("synthetic-sample", True), ("ham10000", False)])
+def test_the_card_is_shown_without_its_front_matter_which_names_the_dataset(dataset, synthetic, tmp_path):
+    (tmp_path / "MODEL_CARD.md").write_text(f"---\ndatasets:\n- {dataset}\n---\n\n# Not synthetic-sample\n")
+    front_matter, text = webpage.read_card(tmp_path / "model.keras")
+    assert ("synthetic-sample" in front_matter) == synthetic
+    assert text == "# Not synthetic-sample"
+    assert "dvc repro report" in webpage.read_card(tmp_path / "elsewhere" / "model.keras")[1]
