@@ -1,37 +1,57 @@
-"""Parallel work on images, with a progress bar."""
+"""Parallel work by joblib, with a progress bar. `joblib.parallel_config` chooses backend and number of workers."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Thread, current_thread
 from typing import TypeVar
 
-import joblib
+from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+ALL_CORES = -1  # of this container or job, not of the machine
 
 
 def over_cores(
-    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, shared: bool = True
+    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, shared: bool = False
 ) -> list[Result]:
-    """Apply `function` to every item in threads; return the results in the order of the items.
+    """Apply `function` to every item; return the results in the order of the items.
 
-    `joblib.parallel_config` sets the number of threads; the default is one per core that this container or job may use.
-    On an error or Ctrl-C the items that were begun are finished, no other is started and no thread is left.
+    By default it runs in one thread per core: Pillow and OpenCV release the interpreter lock. On an error or Ctrl-C the
+    items that were begun are finished, no other is started and no thread is left.
 
     Args:
         doing: label of the progress bar.
-        shared: ignored; threads always share memory.
+        shared: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
     """
-    threads = get_active_backend()[1] or joblib.cpu_count()
-    with ThreadPoolExecutor(threads) as pool, tqdm(total=len(items), desc=doing, unit="image", disable=None) as bar:
-        try:
-            futures = [pool.submit(function, item) for item in items]
-            for future in as_completed(futures):
-                future.result()
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [future.result() for future in futures]
+    number = get_active_backend()[1]
+    threads: set[Thread] = set()
+
+    def work(item: Item) -> Result:
+        threads.add(current_thread())
+        return function(item)
+
+    try:
+        with (
+            tqdm(total=len(items), desc=doing, unit="image", disable=None) as bar,
+            Spread(
+                n_jobs=ALL_CORES if number is None else number,
+                prefer="threads",
+                require="sharedmem" if shared else None,
+            ) as spread,
+        ):
+            spread.bar = bar
+            return spread(delayed(work)(item) for item in items)
+    finally:
+        for thread in threads - {current_thread()}:  # joblib has told them to end, and does not wait
+            thread.join()
+
+
+class Spread(Parallel):
+    """Joblib's Parallel, with a bar in place of its lines."""
+
+    bar: tqdm
+
+    def print_progress(self) -> None:
+        self.bar.update(self.n_completed_tasks - self.bar.n)

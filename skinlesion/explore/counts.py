@@ -1,23 +1,21 @@
 """A description of the data: counts by class, and a sheet of images."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from skinlesion.core import images
-from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, DIAGNOSES, name_age_bands
 from skinlesion.sheets.sheet import Picture, Row
 
-AGES = [0, 20, 30, 40, 50, 60, 70, 80, 200]
+AGE_LIMITS = (0, 20, 30, 40, 50, 60, 70, 80)
 SHOWN = 8  # images per class on the sheet
 
 
 def tables(metadata: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Count images by class: alone (dx, images), and by age, sex and localization (dx, value, images)."""
-    labels = [f"{low}-{high - 1}" if high < 200 else f"{low}+" for low, high in pairwise(AGES)]
-    ages = pd.cut(metadata["age"], AGES, right=False, labels=labels).astype(object).fillna("unknown")
+    ages = name_age_bands(metadata["age"], AGE_LIMITS)
     by = {"age": ages, **{name: metadata[name].fillna("unknown") for name in ("sex", "localization")}}
     alone = metadata["dx"].value_counts().reindex(CODES, fill_value=0)
     counted = {"class_counts": alone.rename_axis("dx").reset_index(name="images")}
