@@ -7,7 +7,6 @@ message must have: names, values, the remedy. `pytest -k bad -rP` shows the mess
 import io
 import json
 import shutil
-import stat
 import sys
 import zipfile
 from collections.abc import Callable
@@ -68,23 +67,6 @@ def zipped(files: Files, method: int = ZIP_DEFLATED, **directory: int) -> bytes:
             for name, value in directory.items() if info.filename == ONE else ():
                 setattr(info, name, value)
     return buffer.getvalue()
-
-
-def many_images() -> bytes:
-    """Return a zip of 600 images of a byte each, whose directory gives each a size of 19 MB."""
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        archive.writestr(TABLE, REAL[TABLE])
-        for number in range(600):
-            archive.writestr(f"{PART}/ISIC_{number}.jpg", b"x")
-            archive.filelist[-1].file_size = 19_000_000
-    return buffer.getvalue()
-
-
-def link() -> ZipInfo:
-    info = ZipInfo(ONE)
-    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
-    return info
 
 
 def archive(content: bytes | None, folder: Path) -> None:
