@@ -1,4 +1,4 @@
-"""Keras and its backend, started without their start-up chatter. The package takes Keras from here alone."""
+"""Keras and its backend, started without their start-up messages. The package imports Keras from here only."""
 
 import ctypes
 import os
@@ -10,19 +10,18 @@ from contextlib import contextmanager, suppress
 
 from skinlesion.runtime import verbose
 
-CHATTER = re.compile(
+NOISE = re.compile(
     r"^(WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions"
-    r"|E\d{4} .*failed call to cuInit)"  # no GPU, which is no error unless train.device insists on one
+    r"|E\d{4} .*failed call to cuInit)"  # no GPU: an error only if train.device is gpu, and then devices.py says so
 )
-
 M_ARENA_MAX = -8  # of malloc.h
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr meanwhile; drop its notes and warnings, pass on all else.
+    """Hold back what C++ code writes to stderr; afterwards drop its notes and warnings and write the rest.
 
-    Where more is asked for, nothing is held back.
+    Holds nothing back if the user asked for more output.
     """
     if verbose.asked():
         yield
@@ -38,28 +37,28 @@ def quiet() -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             held.seek(0)
-            sys.stderr.writelines(line for line in held if not CHATTER.match(line))
+            sys.stderr.writelines(line for line in held if not NOISE.match(line))
 
 
 def hide_gpus_from_tensorflow() -> None:
-    """Keras and keras-hub load TensorFlow, where it is installed, under any backend: it must not take GPU memory."""
+    """Keep TensorFlow from taking GPU memory: Keras and keras-hub import it under any backend."""
     with suppress(ImportError):
         import tensorflow as tf
 
         tf.config.set_visible_devices([], "GPU")
 
 
-def keep_to_one_heap() -> None:
-    """Let all threads take memory from one heap of glibc's, which keeps it.
+def use_one_heap() -> None:
+    """Let all threads allocate from one glibc heap, which keeps its memory.
 
-    Heaps of threads give large arrays back to the system and take them anew, page by page, in every training step: a
-    tenth of its time on the CPU.
+    The heaps of threads return large arrays to the system and request them again in every training step, which takes
+    a tenth of its time on the CPU.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(M_ARENA_MAX, 1)
 
 
-keep_to_one_heap()  # before there are threads
+use_one_heap()  # before any thread starts
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
 with quiet():
     import keras
@@ -71,11 +70,11 @@ with quiet():
 def gpus() -> list[str]:
     """The GPUs that the backend sees."""
     with quiet():
-        if keras.backend.backend() == "torch":  # Keras knows none of its devices
+        if keras.backend.backend() == "torch":  # Keras lists none of its devices
             import torch
 
             return [f"gpu:{number}" for number in range(torch.cuda.device_count())]
         try:
             return keras.distribution.list_devices("gpu")
-        except RuntimeError:  # JAX, where there is none
+        except RuntimeError:  # JAX without a GPU
             return []

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: temperature scaling, and correction to natural class frequencies.
+"""Calibrated probabilities: temperature scaling, and correction to natural class frequencies.
 
 Sources: Guo et al., On Calibration of Modern Neural Networks (ICML 2017); Saerens, Latinne, Decaestecker, Adjusting the
 Outputs of a Classifier to New a Priori Probabilities (Neural Computation 14, 2002).
@@ -11,13 +11,13 @@ import numpy as np
 
 from skinlesion.core.ham10000 import CODES
 
-LEAST = 1e-7  # probabilities below it count as it, as in Keras: float32 softmax rounds to 0, which has no logarithm
-TEMPERATURES = (0.25, 20.0)  # beyond, a validation split without a single mistake would make every probability 0 or 1
+LEAST = 1e-7  # lower probabilities count as this, as in Keras: float32 softmax rounds to 0, which has no logarithm
+TEMPERATURES = (0.25, 20.0)  # bounds: without a single mistake on validation, the best temperature would be 0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What travels with a model: its temperature, and the class frequencies (7,) of training and of the natural set.
+    """A model's temperature, and the class frequencies (7,) of its training and of the natural set.
 
     Raises:
         ValueError: the temperature is not above 0, or frequencies do not sum to 1.
@@ -29,10 +29,12 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < np.inf:
-            raise ValueError(f"a temperature is a number above 0. Received: {self.temperature}")
+            raise ValueError(f"the temperature must be a number above 0. Received: {self.temperature}")
         for name, values in (("trained", self.trained), ("natural", self.natural)):
             if not ((values >= 0).all() and abs(values.sum() - 1) < 1e-6):
-                raise ValueError(f"{name} class frequencies are at least 0 and sum to 1. Received: {values.tolist()}")
+                raise ValueError(
+                    f"{name} class frequencies must be 0 or more and sum to 1. Received: {values.tolist()}"
+                )
 
     def scaled(self, probabilities: np.ndarray) -> np.ndarray:
         """The model's probabilities (N, 7) at its temperature."""
@@ -43,9 +45,9 @@ class Calibration:
         return to_frequencies(self.scaled(probabilities), self.trained, self.natural)
 
     def refitted(self, labels: np.ndarray, probabilities: np.ndarray) -> "Calibration":
-        """With the temperature of other probabilities (N, 7) of validation, labels (N,).
+        """This calibration with the temperature fitted to validation: labels (N,) and probabilities (N, 7).
 
-        Validation may have other class frequencies than training; the temperature is not to make up for those.
+        Validation may have other class frequencies than training; the fit corrects for that.
         """
         validated = np.bincount(labels, minlength=len(CODES)) / len(labels)
         shift = np.divide(validated, self.trained, out=np.zeros(len(CODES)), where=self.trained > 0)
@@ -58,13 +60,13 @@ class Calibration:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Calibration":
-        """Read what `to_json` gave. Raises KeyError, TypeError or ValueError where it did not."""
+        """Read the result of `to_json`. Raises KeyError, TypeError or ValueError if `content` is something else."""
         trained, natural = (np.array([float(content[name][code]) for code in CODES]) for name in ("trained", "natural"))
         return cls(float(content["temperature"]), trained, natural)
 
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Softmax of log probabilities (N, C) divided by the temperature: above 1 less confident, the order stays."""
+    """Softmax of log probabilities (N, C) divided by the temperature: above 1 less confident, in the same order."""
     logits = np.log(np.maximum(probabilities, LEAST)) / temperature
     return softmax(logits)
 
@@ -78,8 +80,8 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.nda
     """The temperature with the least log loss on labels (N,) and probabilities (N, C).
 
     Args:
-        shift: (C,) class frequencies among the labels over those of training. The loss is taken after correction by
-            them, so that the temperature does not make up for a difference in frequencies.
+        shift: (C,) class frequencies among the labels divided by those of training. The loss is computed after this
+            correction, so that the temperature does not compensate for a difference in frequencies.
     """
     from scipy.optimize import minimize_scalar  # slow to import, and used in training alone
 
@@ -92,15 +94,15 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.nda
         total = highest + np.log(np.exp(shifted - highest[:, None]).sum(axis=1))
         return float(np.mean(total - shifted[np.arange(len(labels)), labels]))
 
-    found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
-    return round(float(np.exp(found.x)), 4)
+    best = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
+    return round(float(np.exp(best.x)), 4)
 
 
 def to_frequencies(probabilities: np.ndarray, trained: np.ndarray, natural: np.ndarray) -> np.ndarray:
-    """Probabilities (N, C) of a model trained at class frequencies `trained` (C,), for images at `natural` ones.
+    """Correct probabilities (N, C) of a model trained at class frequencies `trained` (C,) to `natural` ones.
 
-    Each class counts natural / trained times as much, and rows sum to 1 again. A class without training images keeps
-    what the model gives it; one of natural frequency 0 gets 0.
+    Each class is multiplied by natural / trained, and rows sum to 1 again. A class without training images is
+    multiplied by 1; one of natural frequency 0 gets 0.
     """
     ratio = np.divide(natural, trained, out=(natural > 0).astype(float), where=trained > 0)
     weighed = np.maximum(probabilities, LEAST) * ratio

@@ -1,4 +1,4 @@
-"""Pictures as people have them to calibrated probabilities: the one path for Python, the command line and the demo."""
+"""Image files to calibrated probabilities: the one path for Python, the command line and the demo."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,17 +14,17 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.bundle import Bundle, load
 from skinlesion.model.predict import probabilities
 
-RESEARCH_ONLY = "For research only, not a diagnosis. If you are worried about a skin lesion, see a doctor."
-AT_ONCE = 64  # images predicted in one go, and images decoded ahead meanwhile
+RESEARCH_ONLY = "Research only, not a diagnosis: whoever is worried about a spot on the skin sees a physician."
+AT_ONCE = 64  # images per batch; the next batch is decoded meanwhile
 DECODERS = min(os.cpu_count() or 1, 8)  # threads; a photograph of 12 megapixels takes each up to 120 MB
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Up to AT_ONCE images in their order: the files that could be read, their squares and probabilities.
+    """Up to AT_ONCE image files in their order: those that could be read, their squares and probabilities.
 
-    squares: uint8 (n, S, S, 3) as the model saw them. natural: float64 (n, 7), see `natural`. bad: what could not be
-    read, and why.
+    squares: uint8 (n, S, S, 3), the model's input. natural: float64 (n, 7), see `natural`. bad: the files that could
+    not be read, and why.
     """
 
     files: list[Path]
@@ -40,92 +40,77 @@ class Batch:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model, ready for pictures."""
+    """A trained model for image files."""
 
     bundle: Bundle
 
     @classmethod
     def load(cls, path: Path) -> "Classifier":
-        """Raises UserError where `path` is no model of this pipeline."""
+        """Raises UserError if `path` is no model of this pipeline."""
         return cls(load(path))
 
     def predict(self, picture: str | Path | BytesIO | np.ndarray, tta: int = 1) -> dict[str, float]:
         """The probability of each class by its code, at the model's temperature and natural class frequencies.
 
-        They are those of `skinlesion predict` and of data/predictions.csv's natural columns.
+        They equal those of `skinlesion predict` and the natural columns of data/predictions.csv.
 
         Args:
-            picture: a picture file, or RGB uint8 (H, W, 3). Any size: it is made a square as in training.
+            picture: an image file, or RGB uint8 (H, W, 3) of any size; it is made square as in training.
             tta: 8 averages over the eight turned and mirrored views, as evaluate.tta does.
 
         Raises:
-            BadImage: the file cannot be decoded whole.
+            BadImage: the file cannot be decoded completely.
         """
         if isinstance(picture, np.ndarray):
-            seen = images.fit(picture, self.bundle.model.input_shape[1], self.bundle.fit)
+            pixels = images.fit(picture, self.bundle.model.input_shape[1], self.bundle.fit)
         else:
-            seen = square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
-        return dict(zip(CODES, natural(self.bundle, seen[None], tta)[0].tolist(), strict=True))
+            pixels = square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
+        return dict(zip(CODES, natural(self.bundle, pixels[None], tta)[0].tolist(), strict=True))
 
 
 def square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:
-    """A picture file as the model was trained to see it: RGB uint8 (S, S, 3), made of it as the stage merge does.
-
-    Raises:
-        BadImage: see images.read.
-    """
+    """Read an image file as the model's input, RGB uint8 (S, S, 3), as the stage merge makes it. Raises BadImage."""
     return images.square(source, bundle.model.input_shape[1], bundle.fit)[0]
 
 
 def natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.ndarray:
-    """What people are shown: probabilities at the model's temperature and natural class frequencies.
-
-    They are those of data/predictions.csv's natural columns, where tta is evaluate.tta.
+    """Predict the probabilities that users see, at the model's temperature and natural class frequencies.
 
     Args:
         squares: RGB 0-255 (n, S, S, 3), n at least 1.
         tta: test-time augmentation, a key of predict.VIEWS.
 
     Returns:
-        float64 (n, 7) in the order of CODES.
+        float64 (n, 7) in the order of CODES: the natural columns of data/predictions.csv where tta is evaluate.tta.
     """
     return bundle.calibration.corrected(probabilities(bundle.model, squares, AT_ONCE, tta=tta))
 
 
 def batches(bundle: Bundle, files: Sequence[Path], tta: int = 1) -> Iterator[Batch]:
-    """Predict picture files in their order; at no time are more than two batches of squares in memory.
+    """Predict image files in their order. At most two batches of squares are in memory.
 
     While the model predicts one batch, threads decode the next.
     """
-    side = bundle.model.input_shape[1]
-    for group, decoded in ahead(bundle, [files[at : at + AT_ONCE] for at in range(0, len(files), AT_ONCE)]):
-        bad = [one for one in decoded if isinstance(one, images.BadImage)]
-        good = [one for one in decoded if not isinstance(one, images.BadImage)]
-        squares = np.stack(good) if good else np.empty((0, side, side, 3), np.uint8)
-        shown = natural(bundle, squares, tta) if good else np.empty((0, len(CODES)))
-        whole = [file for file, one in zip(group, decoded, strict=True) if not isinstance(one, images.BadImage)]
-        yield Batch(whole, squares, shown, bad)
+    side, threads = bundle.model.input_shape[1], ThreadPoolExecutor(DECODERS)
 
-
-Decoded = np.ndarray | images.BadImage
-
-
-def ahead(bundle: Bundle, groups: Sequence[Sequence[Path]]) -> Iterator[tuple[Sequence[Path], list[Decoded]]]:
-    """Each group of files with its squares, the next group being decoded on threads meanwhile."""
-
-    def decode(file: Path) -> Decoded:
+    def decode(file: Path) -> np.ndarray | images.BadImage:
         try:
             return square(bundle, file)
-        except images.BadImage as bad:
-            return bad
+        except images.BadImage as error:
+            return error
 
-    threads = ThreadPoolExecutor(DECODERS)
+    def start_decoding(first: int) -> list[tuple[Path, Future]]:
+        return [(file, threads.submit(decode, file)) for file in files[first : first + AT_ONCE]]
+
     try:
-        waiting: tuple[Sequence[Path], list[Future[Decoded]]] | None = None
-        for group in [*groups, []]:
-            started = group, [threads.submit(decode, file) for file in group]
-            if waiting:
-                yield waiting[0], [future.result() for future in waiting[1]]
-            waiting = started
+        upcoming = start_decoding(0)
+        for first in range(0, len(files), AT_ONCE):
+            waiting, upcoming = upcoming, start_decoding(first + AT_ONCE)
+            decoded = [(file, future.result()) for file, future in waiting]
+            bad = [result for _, result in decoded if isinstance(result, images.BadImage)]
+            good = [(file, result) for file, result in decoded if not isinstance(result, images.BadImage)]
+            squares = np.stack([pixels for _, pixels in good]) if good else np.empty((0, side, side, 3), np.uint8)
+            predicted = natural(bundle, squares, tta) if good else np.empty((0, len(CODES)))
+            yield Batch([file for file, _ in good], squares, predicted, bad)
     finally:
         threads.shutdown(cancel_futures=True)

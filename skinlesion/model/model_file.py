@@ -1,4 +1,4 @@
-"""The model file as it is checked without Keras, before Keras is loaded: its layout, and our member of it."""
+"""The checks of a model file that need no Keras: its layout, and our member of it."""
 
 import json
 import zipfile
@@ -10,16 +10,16 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.calibration import Calibration
 from skinlesion.runtime.errors import UserError, listing
 
-OURS = "skinlesion.json"  # our member; Keras reads its own by name and leaves it alone
+OURS = "skinlesion.json"  # our member; Keras ignores it
 MEMBERS = {"config.json", "metadata.json", "model.weights.h5", OURS}
 FITS = ("stretch", "crop")
 
 
 def read_ours(path: Path) -> tuple[Calibration, str]:
-    """Our member of a model file, calibration and fit, once the file is known to be laid out as ours are.
+    """Check the layout of a model file and read our member of it: calibration and fit.
 
     Raises:
-        UserError: it is not, the member is damaged, or it is for other classes.
+        UserError: the layout is not ours, the member is damaged, or it is for other classes.
     """
     if not path.exists():
         raise UserError(f"{path} is missing: train a model first (dvc repro train)")
@@ -30,38 +30,38 @@ def read_ours(path: Path) -> tuple[Calibration, str]:
         if tuple(content["classes"]) != CODES:
             raise ValueError(f"its classes are {', '.join(map(str, content['classes']))}, not {', '.join(CODES)}")
         if content["fit"] not in FITS:
-            raise ValueError(f"its images are to be fitted by {content['fit']!r}, not by {' or '.join(FITS)}")
+            raise ValueError(f"its fit is {content['fit']!r}, not {' or '.join(FITS)}")
         return Calibration.from_json(content["calibration"]), content["fit"]
     except KeyError as error:
-        raise foreign(path, f"its {OURS} has no {error.args[0]}") from None
-    except Exception as error:  # damaged bytes make zipfile raise nearly anything
-        raise foreign(path, first_sentence(error)) from None
+        raise not_ours(path, f"its {OURS} has no {error.args[0]}") from None
+    except Exception as error:  # damaged bytes make zipfile raise nearly any type
+        raise not_ours(path, first_sentence(error)) from None
 
 
 def check_layout(path: Path) -> None:
-    """Raise ValueError where `path` is no zip of the four members that `save` writes, stored as they are.
+    """Raise ValueError if `path` is not a zip of exactly the four members that `save` writes, uncompressed.
 
-    None but these, as Keras would unpack others to the disk. Stored, as what is not compressed is no larger unpacked.
+    Keras would unpack other members to the disk. Uncompressed members unpack to no more than the file's size.
     """
     if path.suffix != ".keras" or not path.is_file() or not zipfile.is_zipfile(path):
         raise ValueError("it is no .keras file, or not a whole one")
     with zipfile.ZipFile(path) as archive:
         members, size = archive.infolist(), path.stat().st_size
-    found = Counter(member.filename for member in members)
-    if lacking := sorted(MEMBERS - set(found)):
-        raise ValueError(f"it lacks {', '.join(lacking)}")
-    if more := sorted((found - Counter(MEMBERS)).elements()):
-        raise ValueError(f"it also holds {listing([short(name) for name in more])}")
+    names = Counter(member.filename for member in members)
+    if missing := sorted(MEMBERS - set(names)):
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    if unknown := sorted((names - Counter(MEMBERS)).elements()):
+        raise ValueError(f"it also holds {listing([short(name) for name in unknown])}")
     if sum(member.file_size for member in members) > size:
         raise ValueError("its members are compressed, or larger than the file")
 
 
-def foreign(path: Path, reason: str) -> UserError:
+def not_ours(path: Path, reason: str) -> UserError:
     return UserError(
         f"{path} is no model of this pipeline: {reason}. Give a .keras file that it trained (dvc repro train makes one)"
     )
 
 
 def first_sentence(error: Exception) -> str:
-    """The first sentence of what an `error` says, on one line; its name where it says nothing."""
+    """The first sentence of an error's message, on one line; the error's type if it has no message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__).split(". ")[0].rstrip(".")

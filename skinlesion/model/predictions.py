@@ -1,4 +1,4 @@
-"""predictions.csv: what a model said of every image of validation and test, all that evaluation needs."""
+"""predictions.csv: a model's probabilities for every image of validation and test, all that evaluation needs."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import pandas as pd
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.calibration import Calibration
 
-ABOUT = ["age", "sex", "localization", "dx_type"]  # of the metadata: what the subgroups are made from
+ABOUT = ["age", "sex", "localization", "dx_type"]  # columns of the metadata, for the subgroups
 COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
 VARIANTS = {"raw": "", "calibrated": "calibrated_", "natural": "natural_"}  # -> prefix of its seven columns
 
@@ -17,7 +17,7 @@ VARIANTS = {"raw": "", "calibrated": "calibrated_", "natural": "natural_"}  # ->
 class Predictions:
     """One split: rows (the columns above), labels (N,) as numbers of CODES, and (N, 7) probabilities by variant.
 
-    raw is what the model says, calibrated has the temperature applied, natural also the natural class frequencies.
+    raw: the model's output. calibrated: at its temperature. natural: also corrected to natural class frequencies.
     """
 
     rows: pd.DataFrame
@@ -30,7 +30,7 @@ def table(
 ) -> pd.DataFrame:
     """A row for each image of `split`, in the order of data/splits.csv, probabilities to 6 significant digits.
 
-    Not to 6 decimals: a third of a sure model's would be 0, and all of these would rank the same.
+    With 6 decimals a third of a confident model's would be 0, and these would all rank the same.
 
     Args:
         raw: (N, 7).
@@ -55,7 +55,7 @@ def significant(values: np.ndarray) -> np.ndarray:
 
 
 def of(table: pd.DataFrame, split: str) -> Predictions:
-    """One split of a predictions table; each row of probabilities is made to sum to 1 again."""
+    """Read one split of a predictions table; each row of probabilities is scaled to sum to 1 again."""
     rows = table[table["split"] == split].reset_index(drop=True)
     probabilities = {}
     for variant, prefix in VARIANTS.items():

@@ -10,7 +10,6 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model import predictions
 from skinlesion.model.calibration import Calibration
 
-LABELS = np.array([3, 0, 6, 5, 1, 2, 4, 5])
 RAW = np.random.default_rng(0).dirichlet(np.full(7, 0.3), 8)
 CALIBRATION = Calibration(2.0, np.full(7, 1 / 7), np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.1]))
 METADATA = pd.DataFrame(
@@ -45,54 +44,47 @@ def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype={"group": str})
 
 
-def test_rows_are_those_of_the_split_with_what_is_known_of_them(splits):
-    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
-    assert found["path"].tolist() == ["0.png", "3.png", "5.png"]
-    assert found["leaked"].tolist() == [True, False, False]
-    assert found["lesion_images"].tolist() == [2, 2, 1], "copies are no further views"
-    assert found["age"].tolist() == [30, 50, 70]
-    assert found["sex"].tolist() == ["male", "unknown", "female"]
-    copy = predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA)
+def write(splits: pd.DataFrame, raw: np.ndarray, split: str = "test") -> pd.DataFrame:
+    return predictions.table(split, raw, CALIBRATION, splits, METADATA)
+
+
+def test_rows_are_those_of_the_split_with_their_metadata(splits):
+    table = write(splits, RAW[:3])
+    assert table["path"].tolist() == ["0.png", "3.png", "5.png"]
+    assert table["leaked"].tolist() == [True, False, False]
+    assert table["lesion_images"].tolist() == [2, 2, 1], "copies are no further views"
+    assert table["age"].tolist() == [30, 50, 70]
+    assert table["sex"].tolist() == ["male", "unknown", "female"]
+    copy = write(splits, RAW[:1], "validation")
     assert copy[["path", "augmented", "leaked", "age"]].to_numpy().tolist() == [["2.png", True, True, 30]]
 
 
-def test_predicted_is_the_likeliest_class(splits):
-    found = predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA)
-    assert found["predicted"].tolist() == [CODES[number] for number in RAW[:3].argmax(axis=1)]
-
-
-def test_the_variants_return_from_the_file(splits):
-    table = through_a_file(predictions.table("test", RAW[:3], CALIBRATION, splits, METADATA))
-    one = predictions.of(table[table.columns[::-1]], "test")
-    assert one.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
+def test_labels_and_variants_return_from_the_file_in_any_order_of_columns(splits):
+    table = through_a_file(pd.concat([write(splits, RAW[3:4], "validation"), write(splits, RAW[:3])]))
+    part = predictions.of(table[table.columns[::-1]], "test")
+    assert part.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
     expected = {"raw": RAW[:3], "calibrated": CALIBRATION.scaled(RAW[:3]), "natural": CALIBRATION.corrected(RAW[:3])}
-    assert one.probabilities.keys() == expected.keys()
+    assert part.probabilities.keys() == expected.keys()
     for variant, values in expected.items():
-        np.testing.assert_allclose(one.probabilities[variant], values, atol=2e-6)
-        np.testing.assert_allclose(one.probabilities[variant].sum(axis=1), 1, atol=1e-12)
+        np.testing.assert_allclose(part.probabilities[variant], values, atol=2e-6)
+        np.testing.assert_allclose(part.probabilities[variant].sum(axis=1), 1, atol=1e-12)
 
 
 def test_small_probabilities_keep_their_order(splits):
     tiny = np.full((3, 7), 1e-9) + np.outer([1e-8, 2e-8, 3e-8], np.eye(7)[4])
     tiny[:, 5] = 1 - tiny.sum(axis=1)
-    table = through_a_file(predictions.table("test", tiny, CALIBRATION, splits, METADATA))
+    table = through_a_file(write(splits, tiny))
     assert table["mel"].tolist() == pytest.approx([1.1e-8, 2.1e-8, 3.1e-8], rel=1e-5)
 
 
-def test_each_split_is_found_in_the_one_file(splits):
-    parts = [
-        predictions.table("validation", RAW[:1], CALIBRATION, splits, METADATA),
-        predictions.table("test", RAW[1:4], CALIBRATION, splits, METADATA),
-    ]
-    table = through_a_file(pd.concat(parts, ignore_index=True))
-    assert len(predictions.of(table, "validation").labels) == 1
-    np.testing.assert_allclose(predictions.of(table, "test").probabilities["raw"], RAW[1:4], atol=2e-6)
-
-
-def test_predicted_agrees_with_the_probabilities_in_the_file(splits):
-    """Also where two classes differ by less than the file holds: whoever counts either finds one accuracy."""
-    near = np.full((3, 7), 0.04)
-    near[:, 0], near[:, 1] = 0.3999996, 0.4000004
-    found = through_a_file(predictions.table("test", near, CALIBRATION, splits, METADATA))
-    best = predictions.of(found, "test").probabilities["raw"].argmax(axis=1)
-    assert found["predicted"].tolist() == [CODES[number] for number in best]
+@pytest.mark.parametrize("nearly_equal", [False, True])
+def test_predicted_is_the_most_probable_class_in_the_file(nearly_equal, splits):
+    """Also where two classes differ by less than the file holds, so that both columns give one accuracy."""
+    raw = np.full((3, 7), 0.04) if nearly_equal else RAW[:3]
+    if nearly_equal:
+        raw[:, 0], raw[:, 1] = 0.3999996, 0.4000004
+    table = through_a_file(write(splits, raw))
+    best = predictions.of(table, "test").probabilities["raw"].argmax(axis=1)
+    assert table["predicted"].tolist() == [CODES[number] for number in best]
+    if not nearly_equal:
+        assert best.tolist() == raw.argmax(axis=1).tolist()
