@@ -1,7 +1,6 @@
-"""Arrays that may be larger than memory: beyond a budget they lie in a file, of which memory holds what is in use.
+"""Arrays that may be larger than memory: larger arrays are memory-mapped to a temporary file in data/.
 
-Whoever has read or written a part of such an array drops it; what is read again comes back by itself, from the system's
-cache of the disk while there is room for it.
+Code that has read or written a part of such an array releases it; the OS reloads pages on access.
 """
 
 import math
@@ -14,20 +13,20 @@ import numpy as np
 
 from skinlesion.runtime import paths
 
-# Bytes that one array may take in memory. With it, the stage train stays within 3 GB (ResNet50 at 128 px in bfloat16,
-# batches of 32) however many images there are; what is mapped is gathered fast enough for any model.
+# Bytes of one array in memory. With it, the stage train stays within 3 GB (ResNet50 at 128 px in bfloat16, batches of
+# 32) however many images there are; rows of a mapped array are gathered fast enough for any model.
 BUDGET = 2**28
 PART = 64 * 2**20  # bytes
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
-    """An array to be filled: in memory up to BUDGET, else mapped to a file without a name.
+def allocate(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+    """An uninitialized array: in memory up to BUDGET bytes, else mapped to a file without a name.
 
-    The file lies in data/, on the repository's disk, as /tmp may itself be memory; it goes with the array, or with the
-    process, even one that is killed.
+    The file is in data/, on the repository's disk, because /tmp may be in memory itself. The operating system deletes
+    it with the array, or with the process, even a killed one.
 
     Raises:
-        OSError: the disk has no room for it; said here, where writing to the array would end the process.
+        OSError: the disk has too little space. Without this check, writing to the array would kill the process.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= BUDGET:
@@ -38,45 +37,41 @@ def empty(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
         try:
             reserve(file.fileno(), size)
         except OSError as error:
-            what = f"{error.strerror} for {size / 1e9:.1f} GB that memory is to be spared"
-            raise OSError(error.errno, what, str(folder)) from None
+            fault = f"Not enough disk space for a {size / 1e9:.1f} GB memory-mapped array ({error.strerror})"
+            raise OSError(error.errno, fault, str(folder)) from None
         return np.ndarray(shape, dtype, mmap.mmap(file.fileno(), size))
 
 
 def reserve(file: int, size: int) -> None:
-    """Give a file so many bytes on the disk; where the system cannot promise them, the length alone."""
+    """Allocate `size` bytes on the disk for an open file; only its length, where the system cannot allocate."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
     else:
         os.truncate(file, size)
 
 
-def drop(part: np.ndarray) -> None:
-    """Give back the memory that the use of `part` has taken, of an array that `empty` mapped; nothing is lost.
-
-    Args:
-        part: a slice of the array or all of it; of any other array nothing happens.
-    """
+def release(part: np.ndarray) -> None:
+    """Free the memory of a slice of an array of `allocate`, if that is mapped; its values stay in the file."""
     mapped = mapping(part)
     if mapped is None or not part.size or not hasattr(mmap, "MADV_DONTNEED"):
         return
-    begin = np.frombuffer(mapped, np.uint8).ctypes.data
-    first, after = (place - begin for place in np.lib.array_utils.byte_bounds(part))
+    start = np.frombuffer(mapped, np.uint8).ctypes.data
+    first, after = (address - start for address in np.lib.array_utils.byte_bounds(part))
     page = first // mmap.PAGESIZE * mmap.PAGESIZE
     mapped.madvise(mmap.MADV_DONTNEED, page, after - page)
 
 
-def parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array in slices along its first axis, of about PART bytes, each dropped when the next is asked for."""
+def iterate_parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Slices of about PART bytes along the first axis. Each is released before the next."""
     step = max(1, PART * len(array) // max(1, array.nbytes))
     for start in range(0, len(array), step):
         part = array[start : start + step]
         yield part
-        drop(part)
+        release(part)
 
 
 def mapping(array: np.ndarray) -> mmap.mmap | None:
-    """What `array`, or the one that it is a view of, was mapped with; None: it lies in memory."""
+    """The memory map below `array` or the array that it is a view of; None if it is in memory."""
     base = array
     while isinstance(base, np.ndarray):
         base = base.base

@@ -23,13 +23,13 @@ def load(table: pd.DataFrame, split: str) -> tuple[pd.DataFrame, np.ndarray, np.
 
 
 def read_images(files: list[str], doing: str) -> np.ndarray:
-    """Read equally sized pictures into one uint8 array (N, H, W, 3), in the order of `files`; see arrays.empty."""
+    """Read images of one size into one array uint8 (N, H, W, 3), in the order of `files`; see arrays.allocate."""
     first = images.read(Path(files[0]))
-    pixels = arrays.empty((len(files), *first.shape), np.uint8)
+    pixels = arrays.allocate((len(files), *first.shape), np.uint8)
 
-    def fill(index: int) -> None:
+    def read(index: int) -> None:
         pixels[index] = images.read(Path(files[index]))
-        arrays.drop(pixels[index])
+        arrays.release(pixels[index])
 
-    over_cores(fill, range(len(files)), doing, shared=True)
+    over_cores(read, range(len(files)), doing, shared=True)
     return pixels

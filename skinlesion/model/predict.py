@@ -6,7 +6,7 @@ from tqdm import tqdm
 from skinlesion.model import arrays
 from skinlesion.model.backend import keras
 
-# How often each image is predicted -> (quarter turns, mirrored), of which the average counts.
+# number of views per image -> (quarter turns, mirrored) of each view; their probabilities are averaged
 VIEWS = {
     1: [(0, False)],
     8: [(turns, mirrored) for mirrored in (False, True) for turns in range(4)],
@@ -19,22 +19,22 @@ def probabilities(
     """Predict RGB 0-255 images (N, S, S, 3), giving float64 (N, 7) in the order of CODES; each row sums to 1.
 
     Args:
-        doing: what the progress bar says; None shows none.
+        doing: the label of the progress bar; None shows no bar.
         tta: test-time augmentation, a key of VIEWS; 8 averages over the quarter turns, mirrored and not.
     """
     starts = tqdm(range(0, len(images), batch_size), doing, unit="batch", disable=None if doing else True)
     predicted = []
     for start in starts:
         batch = images[start : start + batch_size]
-        views = [model.predict_on_batch(seen(batch, *view)) for view in VIEWS[tta]]
+        views = [model.predict_on_batch(turn(batch, *view)) for view in VIEWS[tta]]
         predicted.append(np.mean(views, axis=0, dtype=np.float64))
-        arrays.drop(batch)
+        arrays.release(batch)
     joined = np.concatenate(predicted)
     return joined / joined.sum(axis=1, keepdims=True)
 
 
-def seen(images: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
-    """Images (N, S, S, 3) turned by quarters, then mirrored left to right."""
+def turn(images: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    """Turn images (N, S, S, 3) by quarters, then mirror them left to right."""
     if not (turns or mirrored):
         return images
     turned = np.rot90(images, turns, axes=(1, 2))

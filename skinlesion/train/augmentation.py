@@ -1,6 +1,6 @@
-"""Online augmentation: Keras layers before the classifier, drawn anew for every image, in training only.
+"""Online augmentation: Keras layers before the classifier, with new random values for every image, in training only.
 
-They run on the device that trains, and are part of what is trained, never of what is saved.
+They run on the device that trains. The saved model does not contain them.
 """
 
 from collections.abc import Callable
@@ -25,15 +25,20 @@ LAYERS: dict[str, Callable[..., keras.Layer]] = {
     "contrast": lambda part, **rest: layers.RandomContrast((part, part), **LEVELS, **rest),
     "brightness": lambda part, **rest: layers.RandomBrightness(part, **LEVELS, **rest),
 }
-
-
 FLIPS = {"flip_horizontal", "flip_vertical"}
+Matrix = Callable[[dict, int, int], keras.KerasTensor]
 
 
-def flip(x: float, y: float) -> Callable[..., keras.KerasTensor]:
-    """The matrix of an image mirrored where it was drawn so: x or y is -1."""
+def stack_rows(*entries: keras.KerasTensor | float) -> keras.KerasTensor:
+    """Six entries, (N, 1) or numbers, as the rows of 3x3 matrices: (N, 8), without the last 1."""
+    ones = ops.ones_like(next(entry for entry in entries if not isinstance(entry, float)))
+    return ops.concatenate([entry * ones for entry in (*entries, 0.0, 0.0)], axis=1)
 
-    def matrix(_: keras.Layer, drawn: dict, height: int, width: int) -> keras.KerasTensor:
+
+def flip(x: float, y: float) -> Matrix:
+    """The matrix of a mirrored image, or of an upright one, by what the layer has drawn; x or y is -1."""
+
+    def matrix(drawn: dict, height: int, width: int) -> keras.KerasTensor:
         mirrored = ops.array([[x, 0, (width - 1) * (x < 0), 0, y, (height - 1) * (y < 0), 0, 0]], "float32")
         upright = ops.array([[1, 0, 0, 0, 1, 0, 0, 0]], "float32")
         return ops.where(ops.reshape(drawn["flips"], (-1, 1)), mirrored, upright)
@@ -41,25 +46,35 @@ def flip(x: float, y: float) -> Callable[..., keras.KerasTensor]:
     return matrix
 
 
-def zoomed(layer: keras.Layer, drawn: dict, height: int, width: int) -> keras.KerasTensor:
-    zooms = ops.concatenate([drawn["width_zoom"], drawn["height_zoom"]], axis=1)
-    return layer._get_zoom_matrix(zooms, height, width)
+def zoom(drawn: dict, height: int, width: int) -> keras.KerasTensor:
+    x, y = drawn["width_zoom"], drawn["height_zoom"]
+    return stack_rows(x, 0.0, (width - 1.0) / 2.0 * (1.0 - x), 0.0, y, (height - 1.0) / 2.0 * (1.0 - y))
 
 
-# operation -> from where in the image a pixel comes: the eight numbers (N, 8) of ops.image.affine_transform, which
-# Keras' own layer makes of what it has drawn
-MATRICES: dict[str, Callable[[keras.Layer, dict, int, int], keras.KerasTensor]] = {
+def shift(drawn: dict, *_: int) -> keras.KerasTensor:
+    x, y = ops.split(drawn["translations"], 2, axis=1)
+    return stack_rows(1.0, 0.0, -x, 0.0, 1.0, -y)
+
+
+def shear(drawn: dict, *_: int) -> keras.KerasTensor:
+    x, y = ops.split(drawn["shear_factor"], 2, axis=1)
+    return stack_rows(1.0, x, 0.0, y, 1.0, 0.0)
+
+
+# operation -> matrix from a pixel of the result to its source, made of what Keras' layer has drawn and the image's
+# height and width in px: the eight numbers (N, 8) of ops.image.affine_transform
+MATRICES: dict[str, Matrix] = {
     "flip_horizontal": flip(-1.0, 1.0),
     "flip_vertical": flip(1.0, -1.0),
-    "rotate": lambda layer, drawn, *_: drawn["rotation_matrix"],
-    "zoom": zoomed,
-    "shift": lambda layer, drawn, *_: layer._get_translation_matrix(drawn["translations"]),
-    "shear": lambda layer, drawn, *_: layer._get_shear_matrix(drawn["shear_factor"]),
+    "rotate": lambda drawn, *_: drawn["rotation_matrix"],
+    "zoom": zoom,
+    "shift": shift,
+    "shear": shear,
 }
 
 
 class Geometry(layers.Layer):
-    """What several of Keras' layers do to an image in turn, by one resampling: several times faster, and sharper.
+    """Several of Keras' geometric layers in one resampling: several times faster, and sharper.
 
     Args:
         steps: operation of MATRICES -> its layer, in their order.
@@ -79,7 +94,7 @@ class Geometry(layers.Layer):
         number, height, width, _ = ops.shape(images)
         whole = ops.eye(3)
         for name, layer in self.steps.items():
-            matrix = MATRICES[name](layer, layer.get_random_transformation(images), height, width)
+            matrix = MATRICES[name](layer.get_random_transformation(images), height, width)
             whole = ops.matmul(whole, ops.reshape(ops.concatenate([matrix, ops.ones((number, 1))], axis=1), (-1, 3, 3)))
         return resampling.affine(images, ops.reshape(whole, (-1, 9))[:, :6])
 
@@ -98,11 +113,8 @@ def make(ranges: Augmentation, seed: int) -> list[keras.Layer]:
     return [Geometry(steps, dtype="float32", name="augment_geometry"), *others]
 
 
-def before(classifier: keras.Model, ranges: Augmentation | None, seed: int) -> keras.Model:
-    """What is trained: `classifier` itself, or augmentation and then `classifier`, sharing its weights.
-
-    The two have the same weights in the same order.
-    """
+def prepend(classifier: keras.Model, ranges: Augmentation | None, seed: int) -> keras.Model:
+    """The model to train: `classifier` itself, or augmentation and then `classifier`, with the same weights."""
     if ranges is None:
         return classifier
     image = keras.Input(classifier.input_shape[1:], name="image", dtype="float32")

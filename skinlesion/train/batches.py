@@ -1,4 +1,4 @@
-"""Batches cut from one array of images, in an order that hangs on the seed and the epoch alone."""
+"""Batches from one array of images, in an order that depends only on the seed and the epoch."""
 
 import math
 
@@ -9,7 +9,7 @@ from skinlesion.model.backend import keras
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled batches of images uint8 (B, H, W, 3) and labels (B,), each image once an epoch."""
+    """Shuffled batches of images uint8 (B, H, W, 3) and labels (B,). Each epoch has each image once."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int):
         super().__init__()
@@ -17,7 +17,7 @@ class Batches(keras.utils.PyDataset):
         self.start(0)
 
     def start(self, epoch: int, logs: dict | None = None) -> None:
-        """Put the images in the order of an epoch, counted from 0; it can stand as Keras' on_epoch_begin."""
+        """Shuffle the images for an epoch, counted from 0. It has the signature of Keras' on_epoch_begin."""
         self.order = np.random.default_rng([self.seed, epoch]).permutation(len(self.images))
 
     def __len__(self) -> int:
@@ -26,5 +26,5 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
         batch = self.images[rows], self.labels[rows]
-        arrays.drop(self.images)
+        arrays.release(self.images)
         return batch

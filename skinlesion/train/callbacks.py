@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: validation by named measures, and keeping the best weights."""
+"""Callbacks at the end of an epoch: validation by named measures, averaged weights, and the best weights so far."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ from skinlesion.runtime.errors import UserError
 
 
 class Diverged(UserError):
-    """The loss is no longer a number: trained again, it would be so again."""
+    """The loss is NaN or infinite. The same training would diverge again."""
 
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
-# name -> (function of labels (N,) and probabilities (N, 7), whether more is better)
+# name -> (function of labels (N,) and probabilities (N, 7), whether higher is better)
 MEASURES: dict[str, tuple[Measure, bool]] = {
     "loss": (lambda y, p: log_loss(y, p, labels=range(len(CODES))), False),
     "accuracy": (lambda y, p: accuracy_score(y, p.argmax(1)), True),
@@ -25,16 +25,10 @@ MEASURES: dict[str, tuple[Measure, bool]] = {
 }
 
 
-def mode(monitor: str) -> str:
-    """Keras' word for the direction in which the measure improves."""
-    return "max" if MEASURES[monitor][1] else "min"
-
-
 class Validate(keras.callbacks.Callback):
-    """Adds val_<measure> for every measure to the epoch's logs, from one pass over the validation images.
+    """Adds val_<measure> of every measure to the epoch's logs, from one pass over the validation images.
 
-    Stands first in the list of callbacks, since those after it read what it adds. Raises UserError where the loss or a
-    probability is no longer a number.
+    Must be before the callbacks that read these logs. Raises Diverged if the loss or a probability is NaN or infinite.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int):
@@ -45,30 +39,29 @@ class Validate(keras.callbacks.Callback):
         predicted = probabilities(self.model, self.images, self.batch_size)
         if not (np.isfinite(logs["loss"]) and np.isfinite(predicted).all()):
             raise Diverged(
-                f"the loss of epoch {epoch + 1} is no longer a number: "
-                "lower the configuration's learning_rate, or set train.precision: float32"
+                f"Training diverged: the loss of epoch {epoch + 1} is not a finite number. "
+                "Set a lower learning_rate in the configuration, or train.precision: float32"
             )
         for name, (measure, _) in MEASURES.items():
             logs[f"val_{name}"] = float(measure(self.labels, predicted))
 
 
-class MovingAverages(keras.callbacks.SwapEMAWeights):
-    """Puts the weights' moving averages in place at the end of an epoch, for validation and for keeping.
+class AverageWeights(keras.callbacks.SwapEMAWeights):
+    """Gives the model its averaged weights from the end of an epoch to the start of the next.
 
-    Keras' own lets weight and average share an array after the last epoch, which JAX then takes away from both.
+    At the end of the last epoch Keras would also copy the averages so that weight and average share one array, which
+    JAX then deletes. It needs no special case here, since KeepBest sets the weights afterwards.
     """
 
     def __init__(self) -> None:
         super().__init__(swap_on_epoch=True)
 
-    def _backend_finalize_ema_values(self, optimizer: keras.optimizers.Optimizer) -> None:
-        pairs = zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
-        for weight, average in pairs:
-            average.assign(keras.ops.convert_to_numpy(weight))
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        super().on_epoch_end(epoch=-1, logs=logs)
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Keeps the classifier's weights of the best epoch over all phases, and ends each phase with them."""
+    """Keeps the classifier's weights of the best epoch over all phases, and sets them at the end of each phase."""
 
     def __init__(self, monitor: str, classifier: keras.Model):
         super().__init__()

@@ -13,32 +13,24 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def factors(schedule: str, warmup: int, epochs: int) -> list[float]:
-    """The factor of each epoch: rising in equal steps over `warmup` epochs, 1 in the next one, then the curve.
-
-    It is never 0, so no epoch is wasted.
-    """
+    """The factor of each epoch: equal steps up over `warmup` epochs, 1 in the next one, then the curve; never 0."""
     rising = [(epoch + 1) / (warmup + 1) for epoch in range(min(warmup, epochs))]
     left = epochs - len(rising)
     return rising + [SCHEDULES[schedule](epoch / left) for epoch in range(left)]
 
 
-class Schedule(keras.callbacks.Callback):
-    """Sets the learning rate where the schedule changes it, and notes it in the epoch's logs.
+def make_callback(learning_rate: float, factors: list[float], start: int) -> keras.callbacks.Callback:
+    """The callback that sets the learning rate where the factor changes, and logs it.
 
-    Where the factor stays as it was, the rate is left alone: ReduceLROnPlateau may have lowered it.
+    Where the factor stays the same, a rate that ReduceLROnPlateau has lowered stays lowered.
 
     Args:
         start: number of the phase's first epoch, from 0 over all phases.
     """
 
-    def __init__(self, learning_rate: float, factors: list[float], start: int):
-        super().__init__()
-        self.rate, self.factors, self.start = learning_rate, factors, start
+    def rate_of(epoch: int, current: float) -> float:
+        number = epoch - start
+        changes = number == 0 or factors[number] != factors[number - 1]
+        return learning_rate * factors[number] if changes else current
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        number = epoch - self.start
-        if number == 0 or self.factors[number] != self.factors[number - 1]:
-            self.model.optimizer.learning_rate = self.rate * self.factors[number]
-
-    def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+    return keras.callbacks.LearningRateScheduler(rate_of)

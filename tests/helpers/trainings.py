@@ -1,4 +1,4 @@
-"""Small trainings by the stages, each in a process of its own: what makes operations repeat comes before TensorFlow."""
+"""Small trainings by the stages, each in its own process: determinism must be enabled before TensorFlow starts."""
 
 import os
 import subprocess
@@ -49,20 +49,20 @@ CASES = {
 
 
 def write_set(folder: Path, *splits: str) -> Path:
-    """data/splits.csv with rows of every split, metadata, and the pictures of `splits` alone, coloured by class."""
+    """Write data/splits.csv with all splits, metadata, and the images of `splits` only, coloured by class."""
     random, rows = np.random.default_rng(0), []
     colours = random.integers(60, 200, (7, 3))
     for split, number in NUMBERS.items():
         for index in range(number):
             image_id, dx = f"{split}_{index}", CODES[index % 7]
             path = Path("data/merged/images") / f"{image_id}.png"
-            rows.append([path, image_id, f"group_{image_id}", dx, False, None, True, split])
+            rows.append([path, image_id, f"group_{image_id}", dx, False, None, True, split, False])
             pixels = np.clip(colours[index % 7] + random.normal(0, 30, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
             if split in splits:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(folder / path)
-    columns = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced", "split"]
-    table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1).assign(leaked=False)
+    columns = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced", "split", "leaked"]
+    table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
     table.to_csv(folder / paths.SPLITS, index=False)
     about = {"age": 50.0, "sex": "male", "localization": "back", "dx_type": "histo"}
     table[["image_id"]].assign(**about).to_csv(folder / paths.METADATA, index=False)
@@ -81,10 +81,10 @@ def start(stage: str, folder: Path, backend: str = "tensorflow") -> subprocess.P
 
 
 def finish(process: subprocess.Popen) -> str:
-    """All that it said."""
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
+    """The output of a process that ends well."""
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
 
 
 def kill_after_an_epoch(process: subprocess.Popen, folder: Path) -> None:

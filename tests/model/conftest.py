@@ -1,7 +1,12 @@
 """A small classifier, built once."""
 
 import keras
+import numpy as np
 import pytest
+
+from skinlesion.runtime.params import Params
+from skinlesion.train.network.build import build
+from tests.helpers.one_block import one_block
 
 
 @pytest.fixture(scope="session")

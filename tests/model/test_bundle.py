@@ -84,12 +84,12 @@ def test_a_missing_file_says_how_to_get_one(tmp_path):
 
 
 def change_members(
-    saved: Path, path: Path, contents: dict[str, str | bytes | None], how: int = zipfile.ZIP_STORED
+    saved: Path, path: Path, contents: dict[str, str | bytes | None], compression: int = zipfile.ZIP_STORED
 ) -> Path:
     """A copy of the model file with other members; None removes one."""
     with zipfile.ZipFile(saved) as source:
         members = {name: source.read(name) for name in source.namelist()} | contents
-    with zipfile.ZipFile(path, "w", how) as target:
+    with zipfile.ZipFile(path, "w", compression) as target:
         for name, content in members.items():
             if content is not None:
                 target.writestr(name, content)

@@ -108,10 +108,10 @@ def test_no_more_than_one_batch_is_decoded_ahead_and_no_thread_is_left(
 ) -> None:
     square, decoded, lock, threads = images.square, [], threading.Lock(), threading.active_count()
 
-    def record(file: Path, *how: object) -> tuple:
+    def record(file: Path, *sizes: object) -> tuple:
         with lock:
             decoded.append(file)
-        return square(file, *how)
+        return square(file, *sizes)
 
     monkeypatch.setattr(images, "square", record)
     monkeypatch.setattr(classify, "AT_ONCE", 2)

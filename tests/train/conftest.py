@@ -21,7 +21,7 @@ layers = keras.layers
 
 @pytest.fixture(autouse=True)
 def policy() -> Iterator[None]:
-    """`build` sets the dtype policy of the process: no test hands its own to the next."""
+    """Resets the dtype policy, which `build` sets for the whole process."""
     yield
     keras.config.set_dtype_policy("float32")
 
@@ -33,11 +33,11 @@ def tiny(make_tiny: Callable[..., keras.Model]) -> keras.Model:
 
 @pytest.fixture(scope="session")
 def make_tiny() -> Callable[..., keras.Model]:
-    """`make_tiny(dropout=0.3)`: a new classifier with the weights of all others that it makes."""
+    """`make_tiny({"dropout": 0.3}, attention="se")`: a new classifier; equal calls return equal weights."""
     return build_tiny
 
 
-def build_tiny(dropout: float = 0) -> keras.Model:
+def build_tiny(*head: dict, attention: str = "none") -> keras.Model:
     """A classifier as `build` makes them. Its backbone's layers: 0 input, 1 conv, 2 norm, 3 relu, 4 conv, 5 norm."""
     keras.utils.set_random_seed(3)
     pixels = keras.Input((SIDE, SIDE, 3))
@@ -46,14 +46,14 @@ def build_tiny(dropout: float = 0) -> keras.Model:
     x = layers.Conv2D(16, 3, strides=2, name="second")(x)
     features = layers.BatchNormalization(momentum=0.8, name="second_norm")(x)
     backbone = keras.Model(pixels, features, name="backbone")
-    row = [HeadLayer(average_pool="global"), *([HeadLayer(dropout=dropout)] if dropout else [])]
-    head = heads.make(row, features.shape[1:])
+    row = [HeadLayer(**layer) for layer in head or [{"average_pool": "global"}]]
     image = keras.Input((SIDE, SIDE, 3), dtype="float32")
-    return keras.Model(image, head(backbone(preprocessing.make("tf", SIDE)(image))))
+    part = heads.make(row, features.shape[1:], attention)
+    return keras.Model(image, part(backbone(preprocessing.make("tf", SIDE)(image))))
 
 
 def coloured(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images of a colour for each class, with noise; labels in turn."""
+    """Images of one colour per class, with noise; labels in turn."""
     colours = np.random.default_rng(0).integers(30, 225, (7, 3))
     labels = np.arange(number) % 7
     noise = np.random.default_rng(seed).normal(0, 8, (number, SIDE, SIDE, 3))
@@ -72,14 +72,14 @@ def easy_validation() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def contrary(easy_validation: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """A validation set that becomes worse with all that is learned: each class under the next one's name."""
+    """A validation set whose figures fall while the model learns: each class has the next one's label."""
     images, labels = easy_validation
     return images, (labels + 1) % 7
 
 
 @pytest.fixture(scope="session")
-def how(settings: Params) -> Callable[..., Train]:
-    """`how(early_stopping=2)`: the section `train` with batches of 8, nothing that stops or slows, and changes."""
+def train_params(settings: Params) -> Callable[..., Train]:
+    """`train_params(early_stopping=2)`: the section `train` with batches of 8, a constant rate, and changes."""
     constant = {"schedule": "constant", "warmup_epochs": 0, "early_stopping": None, "reduce_learning_rate": None}
     plain = {**settings.train.model_dump(), "batch_size": 8, **constant}
     return lambda **changes: Train.model_validate({**plain, **changes})
@@ -94,10 +94,10 @@ def phase() -> Callable[..., Phase]:
 
 @pytest.fixture(scope="session")
 def make_trained(shared: Callable, write_params: Callable) -> Callable[[str, str], Path]:
-    """`make_trained("tensorflow", "augmented, bfloat16")`: a folder with three of them.
+    """`make_trained("tensorflow", "augmented, bfloat16")`: a folder with three folders.
 
-    `whole` was trained in one go, on a set without test images; `resumed` was killed after an epoch and run again;
-    `evaluated` has the model and was evaluated, on a set without training images. said.txt: what the stages printed.
+    `whole` was trained without a break, on a set without test images; `resumed` was killed after an epoch and run
+    again; `evaluated` has the model and was evaluated, on a set without training images. output.txt: of the stages.
     """
 
     def get(backend: str, case: str) -> Path:
@@ -109,18 +109,18 @@ def make_trained(shared: Callable, write_params: Callable) -> Callable[[str, str
             )
             for place in (whole, resumed, evaluated):
                 write_params(place / "params.yaml", trainings.SMALL | trainings.CASES[case])
-            one, other = (trainings.start("train", place, backend) for place in (whole, resumed))
-            trainings.kill_after_an_epoch(other, resumed)
-            said = trainings.finish(one)
-            other = trainings.start("train", resumed, backend)
+            first, second = (trainings.start("train", place, backend) for place in (whole, resumed))
+            trainings.kill_after_an_epoch(second, resumed)
+            output = trainings.finish(first)
+            second = trainings.start("train", resumed, backend)
             shutil.copytree(whole / "models", evaluated / "models")
             if backend == keras.backend.backend():
                 with pytest.MonkeyPatch.context() as patch:
                     patch.chdir(evaluated)
                     stages.evaluate.main()
             else:
-                said += trainings.finish(trainings.start("evaluate", evaluated, backend))
-            (folder / "said.txt").write_text(said + trainings.finish(other))
+                output += trainings.finish(trainings.start("evaluate", evaluated, backend))
+            (folder / "output.txt").write_text(output + trainings.finish(second))
 
         return shared(f"trained by {backend}, {case}", make)
 

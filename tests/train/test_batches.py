@@ -1,4 +1,4 @@
-"""Each image once an epoch, with its own label, in an order of its own."""
+"""Each epoch has each image once, with its own label, in an order that depends on seed and epoch only."""
 
 import keras
 import numpy as np
@@ -16,85 +16,47 @@ IMAGES[:, 0, 0, 0] = np.arange(NUMBER)
 LABELS = np.arange(NUMBER) * 3 % 7
 
 
-def epoch(batches: Batches) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [batches[index] for index in range(len(batches))]
+def order(seed: int, epoch: int, size: int = 4) -> list[list[int]]:
+    """The numbers of the images in each batch of an epoch, each checked against its label."""
+    batches = Batches(IMAGES, LABELS, size, seed)
+    batches.start(epoch)
+    numbers = []
+    for images, labels in (batches[index] for index in range(len(batches))):
+        numbers.append(images[:, 0, 0, 0].tolist())
+        np.testing.assert_array_equal(labels, np.array(numbers[-1]) * 3 % 7)
+    return numbers
 
 
-def order(batches: Batches) -> list[list[int]]:
-    """The numbers of the images in each batch of an epoch."""
-    return [images[:, 0, 0, 0].tolist() for images, _ in epoch(batches)]
+@pytest.mark.parametrize(("size", "sizes"), [(4, [4, 4, 4, 4, 4, 1]), (7, [7, 7, 7]), (50, [21]), (1, [1] * 21)])
+def test_each_image_once_per_epoch_and_the_last_batch_has_the_rest(size, sizes):
+    batches = order(5, 0, size)
+    assert [len(batch) for batch in batches] == sizes
+    assert sorted(number for batch in batches for number in batch) == list(range(NUMBER))
 
 
-def flat(batches: list[list[int]]) -> list[int]:
-    return [number for batch in batches for number in batch]
-
-
-@pytest.mark.parametrize(
-    ("size", "sizes"), [(4, [4, 4, 4, 4, 4, 1]), (7, [7, 7, 7]), (21, [21]), (50, [21]), (1, [1] * 21)]
-)
-def test_each_image_once_an_epoch_the_last_batch_being_what_is_left(size, sizes):
-    found = order(Batches(IMAGES, LABELS, size, seed=5))
-    assert [len(batch) for batch in found] == sizes
-    assert sorted(flat(found)) == list(range(NUMBER))
-
-
-def test_labels_go_with_their_images():
+def test_seed_and_epoch_decide_the_order():
+    """The next seed's first epoch is not this seed's second, as a sum of seed and epoch would make it."""
+    orders = {str(order(seed, epoch)) for seed in (0, 5, 6, 2**32 - 1) for epoch in range(4)}
+    assert len(orders) == 16
+    assert {str(order(seed, epoch)) for seed in (0, 5, 6, 2**32 - 1) for epoch in range(4)} == orders
     batches = Batches(IMAGES, LABELS, 4, seed=5)
-    for number in range(3):
-        batches.start(number)
-        for images, labels in epoch(batches):
-            np.testing.assert_array_equal(labels, images[:, 0, 0, 0].astype(int) * 3 % 7)
+    for epoch in range(4):  # earlier epochs make no difference
+        batches.start(epoch)
+    assert [batches[index][0][:, 0, 0, 0].tolist() for index in range(len(batches))] == order(5, 3)
 
 
-def test_batches_are_made_anew_each_epoch():
-    batches = Batches(IMAGES, LABELS, 4, seed=5)
-    members = set()
-    for number in range(5):
-        batches.start(number)
-        members.add(tuple(frozenset(batch) for batch in order(batches)))
-    assert len(members) == 5
-    assert tuple(order(batches)[0]) != (0, 1, 2, 3)
-
-
-def test_an_epoch_read_twice_is_the_same():
-    batches = Batches(IMAGES, LABELS, 4, seed=5)
-    assert order(batches) == order(batches)
-
-
-@pytest.mark.parametrize("seed", [0, 5, 2**32 - 1])
-def test_same_seed_same_order(seed):
-    one, other = (Batches(IMAGES, LABELS, 4, seed) for _ in range(2))
-    for number in range(3):
-        for batches in (one, other):
-            batches.start(number)
-        assert order(one) == order(other)
-
-
-def test_the_order_hangs_on_the_epoch_and_not_on_those_before_it():
-    one, other = (Batches(IMAGES, LABELS, 4, seed=5) for _ in range(2))
-    for number in range(4):
-        one.start(number)
-    other.start(3)
-    assert order(one) == order(other)
-
-
-def test_other_seeds_are_other_orders():
-    """The next seed's first epoch is not this seed's second either, as a sum of seed and epoch would make it."""
-    second = Batches(IMAGES, LABELS, 4, seed=5)
-    second.start(1)
-    assert order(Batches(IMAGES, LABELS, 4, seed=6)) not in (order(Batches(IMAGES, LABELS, 4, seed=5)), order(second))
-
-
-def test_keras_sees_each_image_once_an_epoch_and_each_epoch_anew(tiny, easy, easy_validation, how, phase, monkeypatch):
-    """What reaches the training step in a real fit, over two phases; not what Keras asks the batches for."""
-    seen: list[np.ndarray] = []
+def test_keras_gets_each_image_once_per_epoch_in_a_new_order(
+    tiny, easy, easy_validation, train_params, phase, monkeypatch
+):
+    """The images that reach the training step of a real fit, over two phases."""
+    batches: list[np.ndarray] = []
     images, _ = easy
-    number = {picture.tobytes(): index for index, picture in enumerate(images)}
-    assert len(number) == len(images) == 44, "each image is known by its bytes; the last of 6 batches holds 4"
+    number = {image.tobytes(): index for index, image in enumerate(images)}
+    assert len(number) == len(images) == 44, "each image is known by its bytes; the last of 6 batches has 4"
     step = keras.Model.train_step
 
-    def record(pictures: np.ndarray) -> np.int64:
-        seen.append(np.array([number[picture.astype(np.uint8).tobytes()] for picture in pictures]))
+    def record(batch: np.ndarray) -> np.int64:
+        batches.append(np.array([number[image.astype(np.uint8).tobytes()] for image in batch]))
         return np.int64(0)
 
     def recorded(model: keras.Model, data: tuple) -> dict:
@@ -102,8 +64,8 @@ def test_keras_sees_each_image_once_an_epoch_and_each_epoch_anew(tiny, easy, eas
             return step(model, data)
 
     monkeypatch.setattr(keras.Model, "train_step", recorded)
-    fit(tiny, easy, easy_validation, [phase(4, 2), phase("all", 2)], how(), seed=1)
-    assert [len(batch) for batch in seen] == [8, 8, 8, 8, 8, 4] * 4
-    epochs = [np.concatenate(seen[start : start + 6]).tolist() for start in range(0, 24, 6)]
+    fit(tiny, easy, easy_validation, [phase(4, 2), phase("all", 2)], train_params(), seed=1)
+    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 8, 4] * 4
+    epochs = [np.concatenate(batches[start : start + 6]).tolist() for start in range(0, 24, 6)]
     assert all(sorted(epoch) == list(range(44)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 4

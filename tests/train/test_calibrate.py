@@ -1,4 +1,4 @@
-"""The calibration that train writes: temperature from validation, frequencies from what was trained on."""
+"""The calibration that train writes: temperature from validation, frequencies from the training images."""
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,8 @@ def splits() -> pd.DataFrame:
     return pd.DataFrame(balanced + rest + tested, columns=["dx", "augmented", "split"])
 
 
-def drawn(frequencies: np.ndarray, temperature: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels at `frequencies`, and what a model says that is right at balanced ones but for its temperature."""
+def draw(frequencies: np.ndarray, temperature: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels at `frequencies`, and probabilities that are right at balanced ones except for the temperature."""
     random = np.random.default_rng(5)
     labels = random.choice(7, count, p=frequencies)
     evidence = random.normal(size=(count, 7)) + 2 * TRUTH[labels]
@@ -32,21 +32,21 @@ def drawn(frequencies: np.ndarray, temperature: float, count: int) -> tuple[np.n
 
 
 def test_frequencies_are_those_of_training_and_of_all_originals_outside_test(splits):
-    found = calibrate(splits, *drawn(NATURAL, 1, 100), None)
-    np.testing.assert_allclose(found.trained, 1 / 7)
-    np.testing.assert_allclose(found.natural, NATURAL, atol=1e-12)
+    calibration = calibrate(splits, *draw(NATURAL, 1, 100), None)
+    np.testing.assert_allclose(calibration.trained, 1 / 7)
+    np.testing.assert_allclose(calibration.natural, NATURAL, atol=1e-12)
 
 
 def test_class_weights_count_as_more_images_would(splits):
     weights = dict.fromkeys(range(7), 1.0) | {CODES.index("mel"): 3.0}
-    found = calibrate(splits, *drawn(NATURAL, 1, 100), weights)
-    np.testing.assert_allclose(found.trained, [1 / 9, 1 / 9, 1 / 9, 1 / 9, 3 / 9, 1 / 9, 1 / 9])
+    calibration = calibrate(splits, *draw(NATURAL, 1, 100), weights)
+    np.testing.assert_allclose(calibration.trained, [1 / 9, 1 / 9, 1 / 9, 1 / 9, 3 / 9, 1 / 9, 1 / 9])
 
 
 @pytest.mark.parametrize("planted", [0.6, 1.0, 2.0])
-def test_the_temperature_is_found_although_validation_has_other_frequencies(planted, splits):
-    labels, said = drawn(NATURAL, planted, 60_000)
-    found = calibrate(splits, labels, said, None)
-    assert found.temperature == pytest.approx(planted, rel=0.03)
-    corrected = found.corrected(said)
+def test_the_temperature_is_recovered_although_validation_has_other_frequencies(planted, splits):
+    labels, predicted = draw(NATURAL, planted, 60_000)
+    calibration = calibrate(splits, labels, predicted, None)
+    assert calibration.temperature == pytest.approx(planted, rel=0.03)
+    corrected = calibration.corrected(predicted)
     np.testing.assert_allclose(corrected.mean(axis=0), NATURAL, atol=0.006)

@@ -13,17 +13,14 @@ def build(
     precision: str = "float32",
     attention: str = "none",
 ) -> keras.Model:
-    """Build a classifier.
+    """Build a classifier from RGB 0-255 (N, size, size, 3), uint8 or float, to probabilities (N, 7) as CODES.
 
     Args:
-        backbone, head: rows of the tables in params.yaml.
+        backbone, head: rows of networks.yaml.
         size: side of the images in px.
         weights: of the backbone: `imagenet`, None (random), or a file.
         precision: Keras' dtype policy; it is set for the whole process.
         attention: none, or se: squeeze-and-excitation on the feature map.
-
-    Returns:
-        a model from RGB 0-255 (N, size, size, 3), uint8 or float, to probabilities (N, 7) in the order of CODES.
     """
     keras.config.set_dtype_policy(precision)
     image = keras.Input((size, size, 3), name="image", dtype="float32")

@@ -1,4 +1,4 @@
-"""A backbone's weights from a file: the wrong backbone's, or a damaged one, is refused."""
+"""A backbone's weights from a file. A damaged file, or one of another network, is refused."""
 
 import warnings
 from collections import Counter
@@ -8,9 +8,11 @@ import h5py
 import numpy as np
 
 from skinlesion.model.backend import keras
-from skinlesion.runtime.errors import UserError
+from skinlesion.model.model_file import first_sentence
+from skinlesion.runtime.errors import UserError, listing
 
-RECOMPUTED = {"interpolated_position_embeddings"}  # DINOv2 sizes them to the images, whatever the file has
+RECOMPUTED = {"interpolated_position_embeddings"}  # keras-hub resizes DINOv2's to the images, whatever the file holds
+Shapes = list[tuple[int, ...]]
 
 
 def load(network: keras.Model, path: Path, name: str) -> None:
@@ -21,48 +23,47 @@ def load(network: keras.Model, path: Path, name: str) -> None:
         name: of the backbone, for messages.
 
     Raises:
-        UserError: the file is missing, damaged, or holds other arrays than the network; says what was expected and
-            what found.
+        UserError: the file is missing, damaged, or holds other arrays than the network.
     """
     expected = [tuple(weight.shape) for weight in network.weights if weight.name not in RECOMPUTED]
-    found = shapes_in(path)
-    missing, beyond = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    stored = read_shapes(path)
+    remedy = f"Give a weights file of {name} without its classifier"
+    missing, beyond = Counter(expected) - Counter(stored), Counter(stored) - Counter(expected)
     if missing or beyond.total() > len(network.weights) - len(expected):
-        raise UserError(
-            f"model.weights: {path} is no weights file of {name} without its classifier. "
-            f"Expected {in_words(expected)}; found {in_words(found)}"
-        )
+        counts = f"holds {count_weights(stored)}, but {name} has {count_weights(expected)}"
+        raise UserError(f"model.weights: {path} {counts}. {remedy}")
     try:
         with warnings.catch_warnings(action="ignore"):  # Keras warns of each layer that a wrong file lacks, then raises
             network.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"model.weights: {path} does not fit {name} without its classifier: {reason}") from None
+        raise UserError(f"model.weights: {path} does not match {name}: {first_sentence(error)}. {remedy}") from None
     broken = [weight.path for weight in network.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]
     if broken:
-        raise UserError(f"model.weights: {path} is damaged: {len(broken)} arrays hold no finite numbers, {broken[0]}")
+        raise UserError(f"model.weights: {path} has NaN or infinite numbers in {listing(broken)}. Save it again")
 
 
-def shapes_in(path: Path) -> list[tuple[int, ...]]:
-    """The shapes of all floating-point arrays of an HDF5 file. Keras keeps its random seeds beside them as integers."""
-    found: list[tuple[int, ...]] = []
+def read_shapes(path: Path) -> Shapes:
+    """The shapes of all floating-point arrays of an HDF5 file; Keras stores random seeds beside them as integers."""
+    shapes: Shapes = []
 
     def visit(_: str, entry: h5py.Dataset | h5py.Group) -> None:
         if isinstance(entry, h5py.Dataset) and entry.dtype.kind == "f":
-            entry[()]  # a file cut short fails here
-            found.append(entry.shape)
+            entry[()]  # a truncated file fails here
+            shapes.append(entry.shape)
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except FileNotFoundError:
-        raise UserError(f"model.weights names {path}, which is missing") from None
+        raise UserError(
+            f"model.weights: {path} is missing. Set imagenet, null, or the path of a weights file"
+        ) from None
     except (OSError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"model.weights: {path} cannot be read: {error}. Expected a whole Keras weights file (.weights.h5 or .h5)"
+            f"model.weights: {path} cannot be read: {error}. Give a whole Keras weights file (.weights.h5 or .h5)"
         ) from None
-    return found
+    return shapes
 
 
-def in_words(shapes: list[tuple[int, ...]]) -> str:
+def count_weights(shapes: Shapes) -> str:
     return f"{sum(int(np.prod(shape)) for shape in shapes):,} parameters in {len(shapes)} arrays"

@@ -1,4 +1,4 @@
-"""Which kept progress belongs to a training: that of the same params, data, initial weights and code, and no other."""
+"""Which stored progress belongs to a training: that of the same params, data, initial weights and code."""
 
 import hashlib
 import json
@@ -15,21 +15,21 @@ from skinlesion.model.backend import keras
 from skinlesion.runtime import paths
 from skinlesion.runtime.params import Params
 from skinlesion.train.callbacks import Diverged
+from skinlesion.train.machine import backends
 from skinlesion.train.resume.progress import Progress
 
 NAME = ".progress-{}.npz"
-FORGOTTEN = 14 * 24 * 3600  # s: one that nobody has gone on with since
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jaxlib", "torch": "torch"}
+EXPIRY = 14 * 24 * 3600  # s: checkpoints unused for 14 days are deleted
 
 
 @contextmanager
 def kept_progress(key: str) -> Iterator[Progress]:
-    """The training's progress: removed at the end of the block, and kept where that is killed or fails.
+    """The training's progress. Its file is deleted at the end of the block, and kept if the block is killed or fails.
 
-    Where the training diverged it is removed too: that would come again.
+    It is deleted too if the training diverged, because it would diverge again.
     """
-    path = folder() / NAME.format(key)
-    forget(path)
+    path = models_folder() / NAME.format(key)
+    delete_expired(path)
     try:
         yield Progress(path)
     except Diverged:
@@ -38,39 +38,38 @@ def kept_progress(key: str) -> Iterator[Progress]:
     path.unlink(missing_ok=True)
 
 
-def folder() -> Path:
-    """models/; for an experiment of DVC's queue, whose own folder goes when it is killed, that of the repository."""
+def models_folder() -> Path:
+    """models/. In DVC's queue it is that of the repository, because the folder of a killed experiment is deleted."""
     outer = (above.parent for above in Path.cwd().parents if above.name == ".dvc")
     return next(outer, Path()) / paths.MODEL.parent
 
 
-def forget(path: Path) -> None:
-    """Remove what trainings left that were never gone on with: each is three times the size of its model or more."""
+def delete_expired(path: Path) -> None:
+    """Delete expired checkpoints beside `path`: each is at least three times as large as its model."""
     for other in path.parent.glob(NAME.format("*")):
-        with suppress(FileNotFoundError):  # another training was quicker
-            if other != path and time.time() - other.stat().st_mtime > FORGOTTEN:
+        with suppress(FileNotFoundError):  # another training has deleted it
+            if other != path and time.time() - other.stat().st_mtime > EXPIRY:
                 other.unlink()
 
 
 def key_of(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **machine: str) -> str:
-    """Equal for equal trainings alone.
+    """A hash that is equal only for identical trainings.
 
     Args:
         model: as built, with the weights that training starts from.
         data: images and labels, of training and of validation.
-        machine: what else the numbers hang on, such as device and precision.
+        machine: what else the results depend on, such as device and precision.
     """
-    backend = BACKENDS[keras.backend.backend()]
     document = {
         **settings.model_dump(mode="json", include={"seed", "images", "model", "train"}),
         "rows": [row.model_dump(mode="json") for row in (settings.backbone, *settings.head, *settings.phases)],
-        "versions": {name: version(name) for name in ("keras", "keras-hub", "numpy", backend)},
+        "versions": {name: version(name) for name in ("keras", "keras-hub", "numpy", backends.current.package)},
         **machine,
     }
     digest = hashlib.blake2b(json.dumps(document).encode(), digest_size=8)
     for array in (*model.get_weights(), *data):
         digest.update(f"{array.shape} {array.dtype}".encode())
-        for part in arrays.parts(np.ascontiguousarray(array)):
+        for part in arrays.iterate_parts(np.ascontiguousarray(array)):
             digest.update(part.data)
     package = Path(__file__).parents[2]
     for room in ("core", "model", "train"):

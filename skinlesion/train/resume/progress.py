@@ -1,7 +1,7 @@
-"""How far a training has come: kept on disk after every epoch, so that one that was killed goes on where it was.
+"""The progress of a training, stored after every epoch so that a killed training resumes where it was.
 
-All that the next epoch hangs on is kept: weights, optimizer, random seeds, what callbacks count, the best weights.
-The training that goes on ends with the weights of one that was never stopped, to the bit where operations repeat.
+Everything that the next epoch depends on is stored: weights, optimizer, random seeds, the callbacks' counters, the best
+weights. A resumed training ends with the same weights as an uninterrupted one, to the bit if operations are repeatable.
 """
 
 import json
@@ -13,16 +13,17 @@ import numpy as np
 from skinlesion.model.backend import keras
 from skinlesion.runtime.files import replace_file
 from skinlesion.train.callbacks import KeepBest
-from skinlesion.train.machine import determinism
+from skinlesion.train.machine import backends
 
-PLAIN = (bool, int, float, str, type(None))  # of a callback's attributes: what it counts, and its settings
+PLAIN = (bool, int, float, str, type(None))  # types of a callback's counters and settings
+FIELDS = ("phase", "stopped", "history", "callbacks")
 
 
 class Progress:
-    """Where a training stands; with a `path`, kept there after every epoch and read from there.
+    """The state of a training; with a `path`, stored there after every epoch and read from there.
 
-    phase: the one that it is in, from 1. history: a row per epoch, over all phases. stopped: whether a callback has
-    ended the phase. callbacks: what each of the phase's callbacks has counted. arrays: by name, until restored.
+    phase: the current one, from 1. stopped: whether a callback has ended the phase. history: a row per epoch, over all
+    phases. callbacks: the counters of each of the phase's callbacks. arrays: what was read, until it is restored.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -36,43 +37,41 @@ class Progress:
         try:
             with np.load(self.path) as file:
                 arrays = dict(file)
-            said = json.loads(bytes(arrays.pop("progress")))
+            fields = json.loads(bytes(arrays.pop("progress")))
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            print(f"train: {self.path} cannot be read ({error}): training begins anew", flush=True)
+            print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
             return
         self.arrays = arrays
-        self.phase, self.stopped, self.history, self.callbacks = (
-            said[name] for name in ("phase", "stopped", "history", "callbacks")
-        )
-        print(f"train: goes on after epoch {len(self.history)}, kept in {self.path}", flush=True)
+        vars(self).update(fields)
+        print(f"train: resumes after epoch {len(self.history)}, from {self.path}", flush=True)
 
     def write(self, arrays: dict[str, np.ndarray]) -> None:
         if self.path is None:
             return
-        said = {name: getattr(self, name) for name in ("phase", "stopped", "history", "callbacks")}
+        fields = {name: getattr(self, name) for name in FIELDS}
         with replace_file(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, progress=np.frombuffer(json.dumps(said).encode(), np.uint8), **arrays)
+            np.savez(file, progress=np.frombuffer(json.dumps(fields).encode(), np.uint8), **arrays)
 
-    def restore(self, holders: list) -> None:
-        """Give the variables of models, and of an optimizer after them, the values that were read, if any were."""
-        for name, variable in named(holders).items() if self.arrays else ():
+    def restore(self, owners: list) -> None:
+        """Set the variables of models, and of an optimizer after them, to the values that were read, if any."""
+        for name, variable in name_variables(owners).items() if self.arrays else ():
             variable.assign(self.arrays[name])
 
-    def before(self, phase: int) -> int:
-        """How many epochs the phases before `phase` had."""
+    def count_before(self, phase: int) -> int:
+        """The number of epochs in the phases before `phase`."""
         return sum(row["phase"] < phase for row in self.history)
 
 
 class Follow(keras.callbacks.Callback):
-    """Notes every epoch in a Progress, and takes a training that goes on back to where it was.
+    """Records every epoch in a Progress, and restores a training that is resumed.
 
-    Stands last in the list of callbacks, since it keeps what the others have counted.
+    Must be the last callback, since it stores the counters of the others.
 
     Args:
-        models: whose weights, seeds and the optimizer's state are kept.
-        best: its weights are kept too.
-        others: the callbacks before it.
-        learning_rate: that of the history's row where no callback says another.
+        models: their weights and random seeds are stored, and the optimizer's state.
+        best: its weights are stored too.
+        others: the callbacks before this one.
+        learning_rate: for the history, where no callback logs one.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class Follow(keras.callbacks.Callback):
         self.progress, self.models, self.best, self.others = progress, models, best, others
         self.learning_rate = learning_rate
 
-    def holders(self) -> list:
+    def owners(self) -> list:
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
@@ -96,12 +95,12 @@ class Follow(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         if self.progress.arrays is None:
             return
-        self.progress.restore(self.holders())
+        self.progress.restore(self.owners())
         arrays, self.progress.arrays = self.progress.arrays, None
         self.best.weights = [arrays[f"best_{number}"] for number, _ in enumerate(self.best.classifier.weights)]
-        determinism.go_on_from(arrays)
-        for callback, counted in zip(self.others, self.progress.callbacks, strict=True):
-            vars(callback).update(counted)
+        backends.current.restore_random_state(arrays)
+        for callback, counters in zip(self.others, self.progress.callbacks, strict=True):
+            vars(callback).update(counters)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         measures = {name: float(value) for name, value in logs.items() if name != "learning_rate"}
@@ -109,19 +108,18 @@ class Follow(keras.callbacks.Callback):
         progress = self.progress
         progress.history.append({"epoch": epoch + 1, "phase": progress.phase, "learning_rate": rate, **measures})
         progress.stopped = bool(self.model.stop_training)
-        progress.callbacks = [counted(callback) for callback in self.others]
+        progress.callbacks = [
+            {name: value for name, value in vars(callback).items() if isinstance(value, PLAIN)}
+            for callback in self.others
+        ]
         if progress.path is not None:
-            arrays = {name: keras.ops.convert_to_numpy(one) for name, one in named(self.holders()).items()}
-            best = {f"best_{number}": one for number, one in enumerate(self.best.weights)}
-            progress.write({**arrays, **best, **determinism.state()})
+            variables = name_variables(self.owners()).items()
+            arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables}
+            best = {f"best_{number}": weight for number, weight in enumerate(self.best.weights)}
+            progress.write({**arrays, **best, **backends.current.random_state()})
 
 
-def named(holders: list) -> dict[str, keras.Variable]:
-    """The variables of models and optimizers by names that are the same in every process: layers' own count up."""
-    found = [variable for holder in holders for variable in holder.variables]
-    return {f"variable_{number}": one for number, one in enumerate({id(one): one for one in found}.values())}
-
-
-def counted(callback: keras.callbacks.Callback) -> dict:
-    """The plain values among a callback's attributes."""
-    return {name: value for name, value in vars(callback).items() if isinstance(value, PLAIN)}
+def name_variables(owners: list) -> dict[str, keras.Variable]:
+    """The variables of models and optimizers by number: Keras' own names differ between processes."""
+    unique = {id(variable): variable for owner in owners for variable in owner.variables}
+    return {f"variable_{number}": variable for number, variable in enumerate(unique.values())}

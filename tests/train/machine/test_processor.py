@@ -1,4 +1,4 @@
-"""The CPU's kind by its flags, and oneDNN on before TensorFlow is loaded, unless the user has said otherwise."""
+"""The kind of CPU follows from its flags; oneDNN is on before TensorFlow starts, unless the user has set it."""
 
 import os
 import platform
@@ -22,39 +22,30 @@ LOADED = (
         ("avx2 avx512f avx512_bf16", "AVX512-BF16"),
         ("avx2 avx512f amx_bf16", "AVX512-BF16"),
         ("", platform.machine()),
+        (None, platform.machine()),
     ],
 )
-def test_the_kind_is_the_best_that_linux_lists(flags, kind, monkeypatch, tmp_path):
+def test_the_kind_is_the_best_that_linux_lists_or_the_architecture(flags, kind, monkeypatch, tmp_path):
     monkeypatch.delenv(processor.VARIABLE, raising=False)
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: fpu {flags} vme\nbugs\t: none\n")
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: fpu {flags} vme\nbugs\t: none\n")
     monkeypatch.setattr(processor, "Path", lambda _: tmp_path / "cpuinfo")
     assert processor.kind() == kind
 
 
-def test_where_the_system_lists_no_flags_the_kind_is_the_architecture(monkeypatch, tmp_path):
-    monkeypatch.delenv(processor.VARIABLE, raising=False)
-    monkeypatch.setattr(processor, "Path", lambda _: tmp_path / "none")
-    assert processor.kind() == platform.machine()
-
-
 @pytest.mark.parametrize(("kind", "precision"), [("AVX2", "float32"), ("AVX512-BF16", "mixed_bfloat16")])
-def test_the_variable_names_another_kind_and_precision_auto_follows_it(kind, precision, monkeypatch):
+@pytest.mark.parametrize(("given", "state"), [("0", "off"), ("1", "on")])
+def test_the_variables_set_kind_and_onednn_and_precision_follows(kind, precision, given, state, monkeypatch):
     monkeypatch.setenv(processor.VARIABLE, kind)
-    assert processor.describe().startswith(f"{kind}, oneDNN ")
+    monkeypatch.setenv(processor.ONEDNN, given)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    assert processor.describe() == f"{kind}, oneDNN {state}"
     assert devices.choose_precision("auto", "cpu") == precision
 
 
-@pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("0", "0"), ("1", "1")])
-def test_onednn_is_on_before_tensorflow_is_loaded_and_left_alone_where_the_user_set_it(given, kept):
+@pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_before_tensorflow_starts_unless_the_user_set_it(given, kept):
     environment = {name: value for name, value in os.environ.items() if name != processor.ONEDNN}
-    if given is not None:
-        environment[processor.ONEDNN] = given
+    environment |= {processor.ONEDNN: given} if given else {}
     done = subprocess.run([sys.executable, "-c", LOADED], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == kept
-
-
-@pytest.mark.parametrize(("given", "on"), [("0", False), ("1", True)])
-def test_what_is_said_of_onednn_follows_the_variable(given, on, monkeypatch):
-    monkeypatch.setenv(processor.ONEDNN, given)
-    monkeypatch.setattr(platform, "system", lambda: "Linux")
-    assert processor.onednn() is on

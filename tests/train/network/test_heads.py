@@ -1,58 +1,73 @@
-"""A head is the table's layers in their order, then seven probabilities."""
+"""What every head of networks.yaml promises, with and without attention. A new row gets these tests by one line."""
 
-import keras
 import numpy as np
 import pytest
 
+from skinlesion.model.backend import keras
+from skinlesion.runtime import params
+from skinlesion.runtime.params import sections
 from skinlesion.runtime.params.rows import HeadLayer
 from skinlesion.train.network import heads
+from skinlesion.train.network.heads import ATTENTIONS, SE_RATIO, squeeze_excite
 
-KINDS = {
-    "average_pool": ("global", keras.layers.GlobalAveragePooling2D),
-    "max_pool": (2, keras.layers.MaxPooling2D),
-    "flatten": (True, keras.layers.Flatten),
-    "batch_norm": (True, keras.layers.BatchNormalization),
-    "dropout": (0.3, keras.layers.Dropout),
-    "dense": (5, keras.layers.Dense),
-    "conv": (6, keras.layers.Conv2D),
+HEADS = params.load().heads
+FEATURES = np.random.default_rng(1).normal(size=(3, 4, 5, 64)).astype("float32")
+# head -> the layers between feature map and probabilities
+LAYERS = {
+    "gap": "GlobalAveragePooling2D Dropout",
+    "gap_dense": "GlobalAveragePooling2D BatchNormalization Dense Dropout",
+    "conv": "Conv2D MaxPooling2D Dropout Flatten Dense Dropout",
+    "classifier": "GlobalAveragePooling2D Dense Dropout",
 }
+SE_LAYERS = ["squeeze", "excite_reduce", "excite", "scale"]
 
 
-def made(*layers: dict, features: tuple = (4, 4, 3)) -> keras.Model:
-    return heads.make([HeadLayer.model_validate(layer) for layer in layers], features)
+def test_every_row_has_its_line_and_every_value_of_attention_its_function():
+    assert set(LAYERS) == set(HEADS)
+    assert set(sections.Model.model_fields["attention"].annotation.__args__) == set(ATTENTIONS)
 
 
-def kinds(head: keras.Model) -> list[type]:
-    return [type(layer) for layer in head.layers[1:-1]]
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_head_has_its_rows_layers_gives_probabilities_and_loads_equal(name, attention, tmp_path):
+    head = heads.make(HEADS[name], FEATURES.shape[1:], attention)
+    before, layers = (SE_LAYERS, head.layers[5:-1]) if attention == "se" else ([], head.layers[1:-1])
+    assert [layer.name for layer in head.layers[1 : 1 + len(before)]] == before
+    assert [type(layer).__name__ for layer in layers] == LAYERS[name].split()
+    probabilities = keras.ops.convert_to_numpy(head(FEATURES))
+    assert (probabilities.shape, probabilities.dtype) == ((3, 7), np.float32)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    head.save(tmp_path / "head.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "head.keras")(FEATURES), probabilities)
 
 
-@pytest.mark.parametrize("kind", HeadLayer.model_fields)
-def test_every_kind_of_layer_can_be_made(kind):
-    value, layer = KINDS[kind]
-    rest = [] if kind in ("average_pool", "flatten") else [{"flatten": True}]
-    head = made({kind: value}, *rest)
-    assert kinds(head)[0] is layer
-    probabilities = keras.ops.convert_to_numpy(head(np.random.default_rng(0).random((2, 4, 4, 3))))
-    assert probabilities.shape == (2, 7)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
-
-
-def test_layers_stand_in_the_order_of_the_table():
-    head = made({"conv": 64}, {"max_pool": 2}, {"dropout": 0.4}, {"flatten": True}, {"dense": 128}, {"dropout": 0.2})
-    names = ["Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dropout"]
-    assert [kind.__name__ for kind in kinds(head)] == names
-    conv, pool, first, _, dense, second = head.layers[1:-1]
-    assert (conv.filters, pool.pool_size, first.rate, dense.units, second.rate) == (64, (2, 2), 0.4, 128, 0.2)
+def test_values_reach_the_layers_in_the_order_of_the_row():
+    values = [{"conv": 9}, {"max_pool": 2}, {"dropout": 0.4}, {"flatten": True}, {"dense": 8}, {"dropout": 0.2}]
+    conv, pool, first, _, dense, second = heads.make([HeadLayer(**value) for value in values], (4, 4, 3)).layers[1:-1]
+    assert (conv.filters, pool.pool_size, first.rate, dense.units, second.rate) == (9, (2, 2), 0.4, 8, 0.2)
+    assert {*HeadLayer.model_fields} == {*heads.LAYERS}
 
 
 def test_the_average_is_over_the_feature_map():
-    head = made({"average_pool": "global"}, {"dropout": 0.3}, features=(2, 2, 3))
+    head = heads.make([HeadLayer(average_pool="global")], (2, 2, 3))
     features = np.arange(12, dtype="float32").reshape(1, 2, 2, 3)
     kernel, bias = head.get_layer("probabilities").get_weights()
-    logits = features.mean(axis=(1, 2)) @ kernel + bias
-    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-    np.testing.assert_allclose(head(features), expected, atol=1e-5)
+    exponentials = np.exp(features.mean(axis=(1, 2)) @ kernel + bias)
+    np.testing.assert_allclose(head(features), exponentials / exponentials.sum(), atol=1e-5)
 
 
-def test_a_head_of_no_layers_but_flatten_has_one_weight_a_feature_and_class():
-    assert made({"flatten": True}, features=(2, 2, 3)).count_params() == 12 * 7 + 7
+def test_squeeze_and_excitation_equals_the_papers_formula():
+    keras.utils.set_random_seed(2)
+    features = keras.Input(FEATURES.shape[1:])
+    block = keras.Model(features, squeeze_excite(features))
+    block.set_weights([weight + 0.1 for weight in block.get_weights()])  # biases other than 0
+    reduce, reduce_bias, expand, expand_bias = block.get_weights()
+    assert reduce.shape == (64, 64 // SE_RATIO)
+    hidden = np.maximum(FEATURES.mean(axis=(1, 2)) @ reduce + reduce_bias, 0)
+    scale = 1 / (1 + np.exp(-(hidden @ expand + expand_bias)))
+    np.testing.assert_allclose(block(FEATURES), FEATURES * scale[:, None, None, :], atol=1e-5)
+
+
+def test_squeeze_and_excitation_of_few_channels_keeps_one_hidden_unit():
+    features = keras.Input((2, 2, 8))
+    assert keras.Model(features, squeeze_excite(features)).get_weights()[0].shape == (8, 1)

@@ -1,46 +1,118 @@
 """Weights come from where model.weights says, exactly, or not at all."""
 
-import http.client
+import io
+import shutil
 import urllib.error
 from pathlib import Path
 
-import keras
+import h5py
 import keras_hub
 import numpy as np
 import pytest
 import requests
 
+from skinlesion.model.backend import keras
 from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.network import backbones
-from tests.helpers.chain import ROOT
+from tests.helpers.one_block import one_block
 
 pytestmark = pytest.mark.training
 
-ROWS = params.load(ROOT / "params.yaml").backbones
+ROWS = params.load().backbones
+TINY = {
+    "num_layers": 1,
+    "hidden_dim": 12,
+    "num_heads": 2,
+    "intermediate_dim": 8,
+    "position_embedding_shape": [70, 70, 3],
+}
+DINO = ROWS["dinov2_small"].model_copy(update={"arguments": {"patch_size": 14, **TINY}})
+SMALL = {"resnet18": one_block(ROWS["resnet18"]), "mobilenet_v3": ROWS["mobilenet_v3"], "dino": DINO}
 
 
-@pytest.fixture(scope="session")
-def weights_file(classifier, tmp_path_factory):
-    """`weights_file("resnet18")`: the weights of that classifier's backbone."""
+def make(name: str, weights: str | Path | None) -> keras.Model:
+    return backbones.make(SMALL[name], 28 if name == "dino" else 32, weights and str(weights))
+
+
+def assert_same(model: keras.Model, other: keras.Model) -> None:
+    for ours, theirs in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, tuple[Path, keras.Model]]:
+    """name -> (weights file of the sub-model backbone, the sub-model)."""
     folder = tmp_path_factory.mktemp("weights")
-
-    def saved(name: str) -> Path:
-        path = folder / f"{name}.weights.h5"
-        if not path.exists():
-            classifier(name).get_layer("backbone").save_weights(path)
-        return path
-
-    return saved
+    made = {name: (folder / f"{name}.weights.h5", make(name, None)) for name in SMALL}
+    for path, backbone in made.values():
+        backbone.save_weights(path)
+    return made
 
 
-def equal(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+@pytest.mark.parametrize("name", SMALL)
+def test_the_sub_models_own_file_loads_exactly_and_random_weights_differ(name, files):
+    path, backbone = files[name]
+    assert_same(make(name, path), backbone)
+    assert any(not np.array_equal(*pair) for pair in zip(make(name, None).weights, backbone.weights, strict=True))
 
 
-def test_without_weights_they_are_random(classifier):
-    other = backbones.make(ROWS["resnet18"], 32, None)
-    assert not equal(classifier("resnet18").get_layer("backbone").get_weights(), other.get_weights())
+@pytest.mark.parametrize("name", ["library.weights.h5", "older.h5"])
+def test_the_librarys_file_loads_exactly_in_both_formats(name, tmp_path):
+    network = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(32, 32, 3))
+    if name == "older.h5":
+        write_older(network, tmp_path / name)
+    else:
+        network.save_weights(tmp_path / name)
+    assert_same(make("mobilenet_v3", tmp_path / name), network)
+
+
+def write_older(network: keras.Model, path: Path) -> None:
+    """Write weights in the format of Keras 2, in which Keras publishes them."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in network.layers]
+        file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", b"2.15.0"
+        for layer in network.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}/{number}" for number, _ in enumerate(layer.weights)]
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.weights, strict=True):
+                group[name] = keras.ops.convert_to_numpy(weight)
+
+
+def write_nan(files: dict, path: Path) -> None:
+    backbone = make("resnet18", files["resnet18"][0])
+    backbone.weights[7].assign(backbone.weights[7] * np.nan)
+    backbone.save_weights(path)
+
+
+def write_classifier(files: dict, path: Path) -> None:
+    keras.applications.MobileNetV3Large(weights=None, input_shape=(32, 32, 3), classes=7).save_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "words"),
+    [
+        ("resnet18", lambda files, path: None, ["missing", "Set imagenet"]),
+        ("resnet18", lambda files, path: shutil.copy(files["mobilenet_v3"][0], path), ["2,996,352", "ResNetBackbone"]),
+        ("mobilenet_v3", write_classifier, ["MobileNetV3Large without its classifier"]),
+        ("resnet18", write_nan, ["NaN", "Save it again"]),
+    ],
+    ids=["missing", "another backbone's", "with classifier", "NaN"],
+)
+def test_a_file_that_does_not_match_is_refused(name, write, words, files, tmp_path):
+    write(files, tmp_path / "x.weights.h5")
+    with pytest.raises(UserError) as caught:
+        make(name, tmp_path / "x.weights.h5")
+    assert all(word in str(caught.value) for word in ["model.weights", "x.weights.h5", *words])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.99])
+def test_a_truncated_file_is_refused(share, files, tmp_path):
+    content = files["mobilenet_v3"][0].read_bytes()
+    (tmp_path / "cut.weights.h5").write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match=r"cut\.weights\.h5 cannot be read.*Give a whole"):
+        make("mobilenet_v3", tmp_path / "cut.weights.h5")
 
 
 def refuse(error: Exception):
@@ -50,69 +122,72 @@ def refuse(error: Exception):
     return raising
 
 
-@pytest.fixture
-def no_cache(monkeypatch, tmp_path):
-    """Weights that this machine downloaded earlier are out of sight."""
-    monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path))
-    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
-
-
+REMEDIES = r"model\.weights to the file.*model\.weights: null"
 BROKEN = {
-    "no network": urllib.error.URLError("Name or service not known"),
-    "not found": urllib.error.HTTPError("https://x", 404, "Not Found", None, None),
-    "dropped": ConnectionResetError(104, "Connection reset by peer"),
-    "cut off": http.client.IncompleteRead(b"", 1000),
-    "slow": TimeoutError("The read operation timed out"),
+    "no network": refuse(urllib.error.URLError("Name or service not known")),
+    "not found": refuse(urllib.error.HTTPError("https://x", 404, "Not Found", None, None)),
+    "dropped": refuse(ConnectionResetError(104, "Connection reset by peer")),
+    "slow": refuse(TimeoutError("The read operation timed out")),
+    "another file": lambda *_, **__: urllib.response.addinfourl(io.BytesIO(b"<html>log in</html>"), {}, "https://x"),
 }
 
 
 @pytest.mark.parametrize("failure", BROKEN)
-def test_imagenet_weights_without_network_name_two_ways_out(failure, monkeypatch, no_cache):
-    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", refuse(BROKEN[failure]))
-    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights, or .*model\.weights: null"):
-        backbones.make(ROWS["resnet50"], 32, "imagenet")
+def test_imagenet_weights_that_cannot_be_downloaded_name_both_remedies(failure, monkeypatch, tmp_path):
+    monkeypatch.setattr("urllib.request.urlopen", BROKEN[failure])
+    monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path))  # hides earlier downloads
+    with pytest.raises(UserError, match=f"could not be downloaded.*{REMEDIES}"):
+        make("mobilenet_v3", "imagenet")
 
 
-def test_a_cut_off_download_names_two_ways_out(monkeypatch, no_cache):
-    """What a proxy or a full disk leaves: a file that is not the published one."""
-    monkeypatch.setattr(
-        "keras.src.utils.file_utils.urlretrieve", lambda _, path, __: Path(path).write_bytes(b"<html>log in</html>")
-    )
-    with pytest.raises(UserError, match=r"could not be downloaded.*model\.weights: null"):
-        backbones.make(ROWS["resnet50"], 32, "imagenet")
-
-
-def test_another_error_of_a_constructor_is_not_taken_for_the_network(monkeypatch):
-    monkeypatch.setattr("keras.applications.ResNet50", refuse(AttributeError("a mistake in the code")))
+def test_another_error_of_a_constructor_is_not_reported_as_a_failed_download(monkeypatch):
+    monkeypatch.setattr("keras.applications.MobileNetV3Large", refuse(AttributeError("a mistake in the code")))
     with pytest.raises(AttributeError, match="mistake"):
-        backbones.make(ROWS["resnet50"], 32, "imagenet")
+        make("mobilenet_v3", "imagenet")
 
 
-def test_imagenet_weights_of_keras_hub_without_network_name_two_ways_out(monkeypatch):
+def test_a_preset_that_cannot_be_downloaded_names_both_remedies(monkeypatch):
     monkeypatch.setattr("kagglehub.model_download", refuse(requests.ConnectionError("Max retries exceeded")))
-    with pytest.raises(UserError, match=r"resnet_18_imagenet could not .*model\.weights, or .*model\.weights: null"):
-        backbones.make(ROWS["resnet18"], 32, "imagenet")
+    with pytest.raises(UserError, match=f"resnet_18_imagenet could not .*{REMEDIES}"):
+        make("resnet18", "imagenet")
 
 
-def test_imagenet_weights_of_keras_hub_are_the_presets(classifier, monkeypatch):
-    published = classifier("resnet18").get_layer("backbone")
-    asked = []
-    monkeypatch.setattr(
-        keras_hub.models.ResNetBackbone, "from_preset", lambda preset, **_: asked.append(preset) or published
-    )
-    made = backbones.make(ROWS["resnet18"], 32, "imagenet")
-    assert asked == ["resnet_18_imagenet"]
-    assert equal(made.get_weights(), published.get_weights())
+def test_the_row_names_the_imagenet_weights_and_random_ones_need_no_network(monkeypatch):
+    given, constructor = [], keras.applications.MobileNetV3Large
+
+    def record(weights, **settings) -> keras.Model:
+        given.append((weights, settings["include_top"]))
+        return constructor(weights=None, **settings)
+
+    monkeypatch.setattr("keras.applications.MobileNetV3Large", record)
+    monkeypatch.setattr("urllib.request.urlopen", refuse(AssertionError("the network was used")))
+    for weights in ("imagenet", None):
+        make("mobilenet_v3", weights)
+    assert given == [("imagenet", False), (None, False)]
 
 
-def test_imagenet_weights_of_keras_are_the_downloaded_file(classifier, weights_file, monkeypatch):
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(weights_file("resnet50")))
-    made = backbones.make(ROWS["resnet50"], 32, "imagenet")
-    assert equal(made.get_weights(), classifier("resnet50").get_layer("backbone").get_weights())
+@pytest.mark.parametrize("name", ["resnet18", "dino"])
+def test_a_preset_gives_its_weights_at_another_size_in_the_precision_of_the_process(name, tmp_path):
+    row = SMALL[name]
+    constructor = getattr(keras_hub.models, row.constructor.rsplit(".", 1)[1])
+    published = constructor(**row.arguments, image_shape=(70, 70, 3))
+    published.save_to_preset(str(tmp_path / "preset"))
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    size = 28 if name == "dino" else 32
+    backbone = backbones.make(row.model_copy(update={"imagenet": str(tmp_path / "preset")}), size, "imagenet")
+    assert backbone.input_shape == (None, size, size, 3)
+    assert "bfloat16" in {layer.compute_dtype for layer in backbone.layers}
+    for theirs, ours in zip(published.weights, backbone.weights, strict=True):
+        assert ours.dtype == "float32"
+        if ours.name != "interpolated_position_embeddings":
+            np.testing.assert_array_equal(theirs, ours, err_msg=theirs.path)
+        else:
+            assert ours.shape == (1, 5, 12)
+            assert float(keras.ops.std(ours)) > 0
 
 
-def test_random_weights_ask_no_network(monkeypatch):
-    monkeypatch.setattr("keras.src.utils.file_utils.get_file", refuse(AssertionError("the network was asked")))
-    monkeypatch.setattr("kagglehub.model_download", refuse(AssertionError("the network was asked")))
-    for name in ("resnet18", "resnet50"):
-        assert isinstance(backbones.make(ROWS[name], 32, None), keras.Model)
+def test_a_preset_of_another_architecture_is_refused(tmp_path):
+    other = {**DINO.arguments, "hidden_dim": 24}
+    keras_hub.models.DINOV2Backbone(**other, image_shape=(28, 28, 3)).save_to_preset(str(tmp_path / "preset"))
+    with pytest.raises(UserError, match=f"could not be loaded into DINOV2Backbone.*{REMEDIES}"):
+        backbones.make(DINO.model_copy(update={"imagenet": str(tmp_path / "preset")}), 28, "imagenet")

@@ -1,9 +1,9 @@
-"""A training that is cut off and goes on ends with the weights of one that was never cut off, to the bit."""
+"""A training that is interrupted and resumed ends with the weights of an uninterrupted one, to the bit."""
 
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -14,29 +14,14 @@ import pytest
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import Diverged
 from skinlesion.train.fit import fit
-from skinlesion.train.resume.key import folder, kept_progress, key_of
+from skinlesion.train.resume.key import kept_progress, key_of, models_folder
 from skinlesion.train.resume.progress import Progress
 
 pytestmark = pytest.mark.training
 
 
-class Cut(Exception):
-    """Stands for a kill: nothing after it in the process matters."""
-
-
-class CutProgress(Progress):
-    """Is killed once the epoch `after` is written, from 1."""
-
-    after = 0
-
-    def write(self, arrays: dict[str, np.ndarray]) -> None:
-        super().write(arrays)
-        if len(self.history) == self.after:
-            raise Cut
-
-
 class KeptProgress(Progress):
-    """Keeps what a kill after each epoch would leave, in files of its own."""
+    """Keeps a copy of the file after each epoch, as a kill then would leave it."""
 
     def after(self, epoch: int) -> Path:
         return self.path.with_name(f"{epoch}.npz")
@@ -47,9 +32,9 @@ class KeptProgress(Progress):
 
 
 OFF = dict.fromkeys(("flip_vertical", "zoom", "shift", "shear", "brightness", "contrast"), 0)
-# phases (what trains, epochs), changes of the section train
+# phases (what trains, epochs), changes of the section train, epochs after which it is interrupted
 CASES = {
-    "online augmentation, two phases, slowed and stopped": (
+    "online augmentation, slowed and stopped": (
         [("head", 6), ("all", 6)],
         {
             "augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 20},
@@ -57,62 +42,47 @@ CASES = {
             "early_stopping": 2,
         },
     ),
-    "moving averages on a schedule": ([("all", 4)], {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1}),
-    "a head on features, then all": ([("head", 3), ("all", 2)], {}),
-    "a head on the features of a backbone that was trained": ([("all", 2), ("head", 3)], {}),
-    "weighed classes, adamw": (
-        [("all", 3)],
+    "moving averages on a schedule": ([("all", 2), ("all", 2)], {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1}),
+    "a head on features between two phases of all": (
+        [("all", 1), ("head", 2), ("all", 1)],
         {"class_weights": "balanced", "optimizer": "adamw", "weight_decay": 0.01, "label_smoothing": 0.1},
     ),
 }
 
 
 @pytest.fixture
-def train(make_tiny, easy, contrary, how, phase) -> Callable[..., tuple[list[np.ndarray], pd.DataFrame, int]]:
+def train(make_tiny, easy, contrary, train_params, phase) -> Callable[..., tuple[list[np.ndarray], pd.DataFrame, int]]:
     """`train(phases, changes, progress)`: the weights, the history and the best epoch of a new model."""
 
-    def run(phases: list, changes: dict, progress: Progress | None = None) -> tuple:
-        model = make_tiny(dropout=0.3)
-        stretch = [phase(part, epochs, 3e-3) for part, epochs in phases]
-        history, best = fit(model, easy, contrary, stretch, how(**changes), 7, progress)
+    def run(phases: list, changes: dict, progress: Progress) -> tuple:
+        model = make_tiny({"average_pool": "global"}, {"dropout": 0.3})
+        rows = [phase(part, epochs, 3e-3) for part, epochs in phases]
+        history, best = fit(model, easy, contrary, rows, train_params(**changes), 7, progress)
         return model.get_weights(), history, best
 
     return run
 
 
-def assert_same(one: tuple, other: tuple) -> None:
-    pd.testing.assert_frame_equal(one[1], other[1], check_exact=True)
-    assert all(np.array_equal(*pair) for pair in zip(one[0], other[0], strict=True))
-    assert one[2] == other[2]
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_cut_after_an_epoch_it_ends_the_same(case: str, train: Callable, tmp_path: Path) -> None:
+def test_interrupted_after_an_epoch_it_ends_the_same(case: str, train: Callable, tmp_path: Path) -> None:
     phases, changes = CASES[case]
     progress = KeptProgress(tmp_path / "kept.npz")
-    whole = train(phases, changes, progress)
-    epochs = len(whole[1])
+    weights, history, best = train(phases, changes, progress)
     if changes.get("early_stopping"):
-        assert epochs < sum(count for _, count in phases)
-    for after in {2, int((whole[1]["phase"] == 1).sum()), epochs}:
-        resumed = Progress(progress.after(after))
+        assert len(history) < sum(count for _, count in phases)
+    interrupted = tmp_path / "interrupted.npz"
+    for after in {1, int((history["phase"] == 1).sum()), len(history) - 1, len(history)}:
+        shutil.copy(progress.after(after), interrupted)
+        resumed = Progress(interrupted)
         assert len(resumed.history) == after
-        assert_same(train(phases, changes, resumed), whole)
-
-
-def test_it_can_be_cut_again_and_again(train: Callable, tmp_path: Path) -> None:
-    phases = [("all", 3)]
-    whole = train(phases, {})
-    for after in (1, 2):
-        progress = CutProgress(tmp_path / "kept.npz")
-        progress.after = after
-        with pytest.raises(Cut):
-            train(phases, {}, progress)
-    assert_same(train(phases, {}, Progress(tmp_path / "kept.npz")), whole)
+        again = train(phases, changes, resumed)
+        pd.testing.assert_frame_equal(again[1], history, check_exact=True)
+        assert all(np.array_equal(*pair) for pair in zip(again[0], weights, strict=True))
+        assert again[2] == best
 
 
 @pytest.mark.parametrize("content", [b"", b"PK half a file", b"text"])
-def test_what_cannot_be_read_is_told_and_left_alone(content: bytes, tmp_path: Path, capsys) -> None:
+def test_a_file_that_cannot_be_read_is_named_and_not_used(content: bytes, tmp_path: Path, capsys) -> None:
     path = tmp_path / "kept.npz"
     path.write_bytes(content)
     progress = Progress(path)
@@ -121,63 +91,49 @@ def test_what_cannot_be_read_is_told_and_left_alone(content: bytes, tmp_path: Pa
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch) -> Iterator[Path]:
-    """An empty folder with models/, as the current one."""
+def models(tmp_path: Path, monkeypatch) -> Path:
+    """An empty folder models/ in the current folder."""
     (tmp_path / "models").mkdir()
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return tmp_path / "models"
 
 
-def write(key: str) -> Path:
-    with pytest.raises(Cut), kept_progress(key) as progress:
+def interrupt(key: str, error: Exception) -> Path:
+    """The path of a training's progress that ends with `error` after an epoch."""
+    with pytest.raises(type(error)), kept_progress(key) as progress:
         progress.write({"variable_0": np.zeros(3)})
-        raise Cut
+        raise error
     return progress.path
 
 
-def test_it_is_kept_when_the_process_is_stopped_and_gone_at_the_end(here: Path) -> None:
-    path = write("key")
-    assert path.exists()
-    with kept_progress("key") as progress:
-        assert progress.arrays["variable_0"].tolist() == [0, 0, 0]
-    assert list((here / "models").iterdir()) == []
-
-
-def test_what_would_fail_again_is_not_kept(here: Path) -> None:
-    write("key")
-    with pytest.raises(Diverged), kept_progress("key"):
-        raise Diverged("the loss is no longer a number")
-    assert list((here / "models").iterdir()) == []
-
-
-def test_what_the_user_can_mend_leaves_it_in_place(here: Path) -> None:
-    path = write("key")
-    with pytest.raises(UserError), kept_progress("key"):
-        raise UserError("plots is a file: move it away, then run again")
-    assert path.exists()
-
-
-def test_another_training_does_not_go_on_from_it_nor_removes_it(here: Path) -> None:
-    path = write("one")
+@pytest.mark.parametrize(
+    ("error", "stays"), [(KeyboardInterrupt(), True), (UserError("move it"), True), (Diverged("NaN"), False)]
+)
+def test_progress_stays_after_every_error_but_divergence_and_goes_at_the_end(error, stays, models) -> None:
+    path = interrupt("key", error)
+    assert path.exists() == stays
     with kept_progress("other") as progress:
         assert progress.arrays is None
-    assert path.exists()
+    assert path.exists() == stays, "another training neither uses nor deletes it"
+    with kept_progress("key") as progress:
+        assert (progress.arrays is not None) == stays
+    assert list(models.iterdir()) == []
 
 
-def test_what_nobody_went_on_with_is_forgotten(here: Path) -> None:
-    old, new = write("old"), write("new")
-    past = time.time() - 30 * 24 * 3600
+def test_progress_unused_for_14_days_is_deleted(models) -> None:
+    old, new = interrupt("old", KeyboardInterrupt()), interrupt("new", KeyboardInterrupt())
+    past = time.time() - 15 * 24 * 3600
     os.utime(old, (past, past))
     with kept_progress("third"):
         assert not old.exists()
-    assert new.exists()
+        assert new.exists()
 
 
-def test_an_experiment_of_the_queue_keeps_it_in_the_repository(tmp_path: Path, monkeypatch) -> None:
+def test_an_experiment_of_the_queue_keeps_its_progress_in_the_repository(tmp_path: Path, monkeypatch) -> None:
     own = tmp_path / ".dvc" / "tmp" / "exps" / "temporary"
     own.mkdir(parents=True)
     monkeypatch.chdir(own)
-    assert folder() == tmp_path / "models"
+    assert models_folder() == tmp_path / "models"
 
 
 @pytest.mark.parametrize(
@@ -192,20 +148,17 @@ def test_an_experiment_of_the_queue_keeps_it_in_the_repository(tmp_path: Path, m
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_the_key_hangs_on_the_params(changes: dict, change, tiny: keras.Model, easy: tuple) -> None:
-    assert key(change(changes), tiny, easy) != key(change({}), tiny, easy)
+def test_the_key_depends_on_the_params(changes: dict, change, tiny: keras.Model, easy: tuple) -> None:
+    assert key_of(change(changes), tiny, easy) != key_of(change({}), tiny, easy)
 
 
-def test_the_key_hangs_on_data_weights_and_machine_alone(change, make_tiny, easy: tuple) -> None:
+def test_the_key_depends_on_data_weights_and_machine_and_nothing_else(change, make_tiny, easy: tuple) -> None:
     settings, model, (images, labels) = change({}), make_tiny(), easy
-    first = key(settings, model, easy)
-    assert key(change({"evaluate.bootstrap": 200, "split.test": 0.1, "split.train": 0.75}), make_tiny(), easy) == first
-    assert key(settings, model, (255 - images, labels)) != first
-    assert key(settings, model, (images, labels[::-1])) != first
-    assert key(settings, model, easy, device="gpu") != first
+    first = key_of(settings, model, easy, device="cpu")
+    others = change({"evaluate.bootstrap": 200, "split.test": 0.1, "split.train": 0.75})
+    assert key_of(others, make_tiny(), easy, device="cpu") == first
+    assert key_of(settings, model, (255 - images, labels), device="cpu") != first
+    assert key_of(settings, model, (images, labels[::-1]), device="cpu") != first
+    assert key_of(settings, model, easy, device="gpu") != first
     model.set_weights([weight + 1 for weight in model.get_weights()])
-    assert key(settings, model, easy) != first
-
-
-def key(settings, model: keras.Model, data: tuple, device: str = "cpu") -> str:
-    return key_of(settings, model, data, device=device)
+    assert key_of(settings, model, easy, device="cpu") != first
