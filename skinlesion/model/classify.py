@@ -14,7 +14,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.bundle import Bundle, load
 from skinlesion.model.predict import probabilities
 
-RESEARCH_ONLY = "Research only, not a diagnosis: whoever is worried about a spot on the skin sees a physician."
+RESEARCH_ONLY = "For research only, not a diagnosis. If you are worried about a skin lesion, see a doctor."
 AT_ONCE = 64  # images per batch; the next batch is decoded meanwhile
 DECODERS = min(os.cpu_count() or 1, 8)  # threads; a photograph of 12 megapixels takes each up to 120 MB
 
