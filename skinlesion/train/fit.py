@@ -1,6 +1,7 @@
 """Training: the phases of a configuration, one after the other, each from the best weights so far."""
 
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def fit(
             *stopping(params),
         ]
         follow = Follow(progress, [model, augmented], best, callbacks, phase.learning_rate)
-        with kernels.fast(trained):
+        with kernels.fast(trained) if params.kernels == "fused" else nullcontext():
             trained.fit(
                 batches,
                 shuffle=False,  # the batches shuffle themselves

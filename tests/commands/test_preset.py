@@ -71,9 +71,9 @@ def test_sample_gives_back_the_committed_file_after_all_presets_in_a_row(folder)
     assert (folder / "params.yaml").read_text() == COMMITTED
 
 
-def test_every_preset_sets_all_that_another_may_have_set(folder):
-    machine = {"train.precision", "train.device", "train.deterministic"}
-    seeds = {"balance.seed", "split.seed"}  # the user's, as seed itself
+def test_no_preset_leaves_behind_what_another_set(folder):
+    machine = {"train.precision", "train.device", "train.kernels", "train.deterministic"}
+    seeds = {"balance.seed", "split.seed"}  # as seed itself: the user's
     committed = yaml.safe_load(COMMITTED)
     run = leaves({name: committed[name] for name in ("images", "balance", "split", "model", "train")}) - machine - seeds
     copies = {key for key in run if key.startswith("balance.operations")}

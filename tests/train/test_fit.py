@@ -7,6 +7,7 @@ from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import MEASURES
 from skinlesion.train.fit import fit
+from skinlesion.train.machine import kernels as module
 
 pytestmark = pytest.mark.training
 
@@ -121,3 +122,12 @@ def test_a_phase_from_a_layer_that_is_missing_stops_before_training(train, tiny,
     with pytest.raises(UserError, match=r"layer 100 .* 6 layers"):
         train([phase(), phase(100)])
     assert all(np.array_equal(*pair) for pair in zip(before, tiny.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(("kernels", "used"), [("fused", 1), ("keras", 0)])
+def test_kernels_choose_fused_ones_or_keras_own(kernels, used, train, monkeypatch):
+    calls, fast = [], module.fast
+    monkeypatch.setattr(module, "fast", lambda model: calls.append(model) or fast(model))
+    history, _ = train(kernels=kernels)
+    assert len(calls) == used
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]

@@ -133,6 +133,7 @@ class Train(Section):
     reduce_learning_rate: ReduceLearningRate | None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     device: Literal["auto", "gpu", "cpu"]
+    kernels: Literal["fused", "keras"]
     deterministic: bool
 
     @model_validator(mode="after")
