@@ -1,6 +1,6 @@
-"""Fused TensorFlow kernels for training: batch normalization, Adam, and filter gradients of small convolutions.
+"""Fused TensorFlow kernels for training: batch normalization and Adam.
 
-Keras 3 computes batch normalization and Adam in many passes over memory. Layers and optimizer stay Keras' own objects,
+Keras 3 computes both in many passes over memory. Layers and optimizer stay Keras' own objects,
 so what they store, save and predict is the same.
 """
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from skinlesion.model.backend import keras
-from skinlesion.train.machine import filters_tensorflow, processor
+from skinlesion.train.machine import processor
 from skinlesion.train.machine.private_names import all_layers
 
 Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's first and second moment of it
@@ -21,13 +21,8 @@ Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's f
 def fused(model: keras.Model) -> Iterator[None]:
     """Replace methods of a compiled model's layers and optimizer by fused kernels, where these compute the same."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it to scale the loss
-    layers = list(all_layers(model))
-    replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers if is_fusible(layer)]
-    replaced += [
-        (layer, "convolution_op", functools.partial(filters_tensorflow.convolve, layer))
-        for layer in layers
-        if filters_tensorflow.is_faster_for(layer)
-    ]
+    layers = filter(is_fusible, all_layers(model))
+    replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers]
     if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         step = functools.partial(update_step, optimizer, build_slots(model, optimizer))
         replaced.append((optimizer, "update_step", step))
