@@ -6,7 +6,6 @@ import shutil
 import signal
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from PIL import Image
 from skinlesion.core.ham10000 import CODES
 from skinlesion.download import archive
 from skinlesion.runtime import params
-from tests.helpers import chain, one_block
+from tests.helpers import chain
 
 FILES = ("params.yaml", "networks.yaml")
 
@@ -261,26 +260,3 @@ def jpeg() -> Callable[[np.ndarray], bytes]:
         return buffer.getvalue()
 
     return encode
-
-
-@pytest.fixture(scope="session")
-def classifier(settings: params.Params) -> Callable:
-    """`classifier("resnet18")`: with random weights; tests that change it leave it as it was. "small": one block of it.
-
-    Biases, scales and moving statistics are random too: as they are made, they equal each other in all layers.
-    """
-    from skinlesion.train.network.build import build  # which loads Keras
-
-    random = np.random.default_rng(0)
-    small = one_block.one_block(settings.backbones["resnet18"])
-
-    @cache
-    def built(name: str):
-        row = small if name == "small" else settings.backbones[name]
-        model = build(row, settings.heads["gap"], row.smallest, weights=None)
-        for weight in model.weights:
-            if len(weight.shape) == 1:
-                weight.assign_add(random.uniform(0, 0.1, weight.shape))
-        return model
-
-    return built
