@@ -42,7 +42,7 @@ def peak(count: int) -> dict:
             for size in (count * 8 // 10, count // 10)
         )
         model = build(settings.backbone, settings.head, SIDE, None, precision)
-        key.key_of(settings, model, (*train, *validation), device="cpu", precision=precision)
+        key.hash_training(settings, model, (*train, *validation), device="cpu", precision=precision)
         batches = Batches(*train, settings.train.batch_size, settings.seed)
         for index in range(len(batches)):
             batches[index]

@@ -6,7 +6,7 @@ import traceback
 from importlib import import_module
 
 from skinlesion.runtime import verbose
-from skinlesion.runtime.errors import UserError, in_words
+from skinlesion.runtime.errors import UserError, describe_error
 
 # The docstring of a command's module (pr_report/command.py for pr-report) is its help; its add(parser) adds arguments
 # and sets `function`. All are imported for --help, so slow imports belong inside of functions.
@@ -33,7 +33,7 @@ def main(words: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        print(f"{parser.prog}: {in_words(error)}", file=sys.stderr)
+        print(f"{parser.prog}: {describe_error(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -24,14 +24,14 @@ def main() -> dict:
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
         if split == "validation" and how.tta > 1:  # an average of views is less confident
             calibration = calibration.refitted(labels, raw)
-        parts.append(predictions.table(split, raw, calibration, splits, metadata))
+        parts.append(predictions.make_table(split, raw, calibration, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
     return describe(settings)
 
 
 def describe(settings: params.Params) -> dict:
     """Write all that follows from predictions.csv; return the content of metrics/test.json."""
-    result = results.of(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
+    result = results.evaluate_table(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     figures = {"protocol": settings.split.protocol, **result.figures}
     with replace_folder(paths.EVALUATE_PLOTS) as target:
         for name, table in result.tables.items():

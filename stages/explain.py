@@ -14,11 +14,15 @@ from skinlesion.sheets import sheet
 
 def main() -> pd.DataFrame:
     settings = params.load()
-    rows = choices.judged(predictions.of(tables.read(paths.PREDICTIONS), "test"))
+    rows = choices.rank_predictions(predictions.select_split(tables.read(paths.PREDICTIONS), "test"))
     from skinlesion.explain import gradcam
     from skinlesion.model import bundle
 
-    samples, mistakes, explained = choices.samples(rows), choices.mistakes(rows), choices.explained(rows)
+    samples, mistakes, explained = (
+        choices.choose_samples(rows),
+        choices.choose_mistakes(rows),
+        choices.choose_explained(rows),
+    )
     model = bundle.load(paths.MODEL).model
     shown = dataset.read_images(list(explained["path"]), "explaining")
     heat = gradcam.heatmaps(model, shown, explained["predicted"].map(CODES.index).to_numpy())

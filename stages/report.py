@@ -24,7 +24,7 @@ def main() -> None:
         "heads": {model.head: settings.head},
         "configurations": {model.configuration: settings.phases},
     }
-    content = inputs.read(used, provenance.of(Path()))
+    content = inputs.read(used, provenance.read_provenance(Path()))
     for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
         with replace_file(path) as partial:
             partial.write_text(render(content), encoding="utf-8", newline="\n")

@@ -16,10 +16,10 @@ def main() -> dict:
     from skinlesion.model.backend import keras
     from skinlesion.model.predict import probabilities
     from skinlesion.train import calibrate, options
-    from skinlesion.train.fit import fit, summary
+    from skinlesion.train.fit import fit, summarize
     from skinlesion.train.machine import determinism, devices
     from skinlesion.train.network import build
-    from skinlesion.train.resume.key import kept_progress, key_of
+    from skinlesion.train.resume.key import hash_training, kept_progress
 
     if settings.train.deterministic:
         determinism.enable()
@@ -35,7 +35,7 @@ def main() -> dict:
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
     rows = settings.backbone, settings.head, settings.images.size
     model = build.build(*rows, settings.model.weights, precision, settings.model.attention)
-    key = key_of(settings, model, (*train, *validation), device=device, precision=precision)
+    key = hash_training(settings, model, (*train, *validation), device=device, precision=precision)
     with kept_progress(key) as progress:
         history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed, progress)
         # In float32 the saved model predicts the same on every machine.
@@ -49,7 +49,7 @@ def main() -> dict:
         metrics = {
             "parameters": final.count_params(),
             "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
-            **summary(history, best_epoch),
+            **summarize(history, best_epoch),
             "device": device,
             "precision": precision,
             "processor": processor.describe(),

@@ -15,6 +15,6 @@ SOURCES: dict[str, Callable[[Path, Data], None]] = {
 }
 
 
-def fetch(target: Path, data: Data) -> None:
+def fill_raw_folder(target: Path, data: Data) -> None:
     """Fill the empty folder `target` from `data.source`; raise UserError if that fails: no other source replaces it."""
     SOURCES[data.source](target, data)

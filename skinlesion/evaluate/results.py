@@ -22,13 +22,13 @@ class Results:
     tables: dict[str, pd.DataFrame]
 
 
-def of(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
+def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     """Evaluate a predictions table with `bootstrap` draws of lesions for the intervals.
 
     Metrics use the raw probabilities, as published ones do. The tables `calibration` and `reliability` show all three
     variants. Operating points and decision curve, which are about decisions, use the natural probabilities.
     """
-    validation, test = (predictions.of(table, split) for split in ("validation", "test"))
+    validation, test = (predictions.select_split(table, split) for split in ("validation", "test"))
     labels, raw, natural = test.labels, test.probabilities["raw"], test.probabilities["natural"]
     draws = Bootstrap.draw(test.rows["group"], bootstrap, seed)
     predicted = raw.argmax(axis=1)

@@ -11,7 +11,7 @@ MISTAKES = 24
 EXPLAINED = 4  # of each class
 
 
-def judged(predictions: Predictions) -> pd.DataFrame:
+def rank_predictions(predictions: Predictions) -> pd.DataFrame:
     """Rank the rows of a split by confidence, highest first; ties are in the order of their paths.
 
     Added columns: `confidence`, the calibrated probability of the predicted class; `right`; `missed`, a malignant
@@ -26,7 +26,7 @@ def judged(predictions: Predictions) -> pd.DataFrame:
     ).sort_values(["confidence", "path"], ascending=[False, True], ignore_index=True)
 
 
-def samples(rows: pd.DataFrame) -> pd.DataFrame:
+def choose_samples(rows: pd.DataFrame) -> pd.DataFrame:
     """Choose right, then wrong predictions of each class, each from the most to the least confident."""
     chosen = []
     for members in split_classes(rows):
@@ -36,12 +36,12 @@ def samples(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(chosen, ignore_index=True)
 
 
-def mistakes(rows: pd.DataFrame) -> pd.DataFrame:
+def choose_mistakes(rows: pd.DataFrame) -> pd.DataFrame:
     """Choose the most confident mistakes."""
     return rows[~rows["right"]].drop_duplicates("group")[:MISTAKES].reset_index(drop=True)
 
 
-def explained(rows: pd.DataFrame) -> pd.DataFrame:
+def choose_explained(rows: pd.DataFrame) -> pd.DataFrame:
     """Choose a few images of each class, from the most to the least confident."""
     return pd.concat([spread_lesions(members, EXPLAINED) for members in split_classes(rows)], ignore_index=True)
 

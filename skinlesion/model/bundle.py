@@ -13,7 +13,7 @@ from pathlib import Path
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras, quiet
 from skinlesion.model.calibration import Calibration
-from skinlesion.model.model_file import OURS, first_sentence, not_ours, read_ours
+from skinlesion.model.model_file import OURS, first_sentence, not_ours, read_metadata
 from skinlesion.runtime.files import beside, replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
@@ -69,7 +69,7 @@ def load(path: Path) -> Bundle:
     Raises:
         UserError: the file is missing, is not a .keras file that can be read safely, or is not from this pipeline.
     """
-    calibration, fit = read_ours(path)
+    calibration, fit = read_metadata(path)
     try:
         with quiet():
             with zipfile.ZipFile(path) as archive:

@@ -64,16 +64,16 @@ class Classifier:
         if isinstance(picture, np.ndarray):
             pixels = images.fit(picture, self.bundle.model.input_shape[1], self.bundle.fit)
         else:
-            pixels = square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
-        return dict(zip(CODES, natural(self.bundle, pixels[None], tta)[0].tolist(), strict=True))
+            pixels = read_square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
+        return dict(zip(CODES, predict_natural(self.bundle, pixels[None], tta)[0].tolist(), strict=True))
 
 
-def square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:
+def read_square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:
     """Read an image file as the model's input, RGB uint8 (S, S, 3), as the stage merge makes it. Raises BadImage."""
     return images.square(source, bundle.model.input_shape[1], bundle.fit)[0]
 
 
-def natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.ndarray:
+def predict_natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.ndarray:
     """Predict the probabilities that users see, at the model's temperature and natural class frequencies.
 
     Args:
@@ -95,7 +95,7 @@ def batches(bundle: Bundle, files: Sequence[Path], tta: int = 1) -> Iterator[Bat
 
     def decode(file: Path) -> np.ndarray | images.BadImage:
         try:
-            return square(bundle, file)
+            return read_square(bundle, file)
         except images.BadImage as error:
             return error
 
@@ -110,7 +110,7 @@ def batches(bundle: Bundle, files: Sequence[Path], tta: int = 1) -> Iterator[Bat
             bad = [result for _, result in decoded if isinstance(result, images.BadImage)]
             good = [(file, result) for file, result in decoded if not isinstance(result, images.BadImage)]
             squares = np.stack([pixels for _, pixels in good]) if good else np.empty((0, side, side, 3), np.uint8)
-            predicted = natural(bundle, squares, tta) if good else np.empty((0, len(CODES)))
+            predicted = predict_natural(bundle, squares, tta) if good else np.empty((0, len(CODES)))
             yield Batch([file for file, _ in good], squares, predicted, bad)
     finally:
         threads.shutdown(cancel_futures=True)

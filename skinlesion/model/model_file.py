@@ -15,7 +15,7 @@ MEMBERS = {"config.json", "metadata.json", "model.weights.h5", OURS}
 FITS = ("stretch", "crop")
 
 
-def read_ours(path: Path) -> tuple[Calibration, str]:
+def read_metadata(path: Path) -> tuple[Calibration, str]:
     """Check the layout of a model file and read our member of it: calibration and fit.
 
     Raises:

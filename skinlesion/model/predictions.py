@@ -25,7 +25,7 @@ class Predictions:
     probabilities: dict[str, np.ndarray]
 
 
-def table(
+def make_table(
     split: str, raw: np.ndarray, calibration: Calibration, splits: pd.DataFrame, metadata: pd.DataFrame
 ) -> pd.DataFrame:
     """A row for each image of `split`, in the order of data/splits.csv, probabilities to 6 significant digits.
@@ -54,7 +54,7 @@ def significant(values: np.ndarray) -> np.ndarray:
     return np.vectorize(lambda value: float(f"{value:.6g}"))(values)
 
 
-def of(table: pd.DataFrame, split: str) -> Predictions:
+def select_split(table: pd.DataFrame, split: str) -> Predictions:
     """Read one split of a predictions table; each row of probabilities is scaled to sum to 1 again."""
     rows = table[table["split"] == split].reset_index(drop=True)
     probabilities = {}

@@ -21,7 +21,7 @@ class Provenance:
     versions: dict[str, str]
 
 
-def of(folder: Path) -> Provenance:
+def read_provenance(folder: Path) -> Provenance:
     """Read the provenance of a result made in `folder`, the repository's root."""
     return Provenance(find_commit(folder), read_versions())
 

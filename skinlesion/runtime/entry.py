@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from skinlesion.runtime import verbose
-from skinlesion.runtime.errors import UserError, in_words
+from skinlesion.runtime.errors import UserError, describe_error
 
 ROOT = Path(__file__).parents[2]  # of the repository
 
@@ -32,7 +32,7 @@ def run(main: Callable[[], object], name: str) -> None:
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        sys.exit(f"{name}: {in_words(error)}")
+        sys.exit(f"{name}: {describe_error(error)}")
     except KeyboardInterrupt:
         sys.exit(f"{name}: interrupted; nothing was left half-written")
 

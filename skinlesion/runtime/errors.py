@@ -31,7 +31,7 @@ def listing(names: list[str], limit: int = 5) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
-def in_words(error: UserError | OSError) -> str:
+def describe_error(error: UserError | OSError) -> str:
     """Return the message of an error, with a remedy for those of the operating system."""
     if isinstance(error, UserError):
         return str(error)

@@ -90,7 +90,7 @@ def fit(
     return pd.DataFrame(progress.history), best.epoch + 1
 
 
-def summary(history: pd.DataFrame, best_epoch: int) -> dict:
+def summarize(history: pd.DataFrame, best_epoch: int) -> dict:
     """The entries of metrics/train.json that follow from a history of `fit`."""
     best = history.iloc[best_epoch - 1].filter(like="val_")
     return {

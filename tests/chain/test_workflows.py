@@ -67,8 +67,8 @@ def test_the_direct_needs_are_pinned_and_a_package_has_one_version_in_all_files(
             python = "".join(re.findall(r"python_full_version \S+ '\S+'", marker))
             versions.setdefault((package, python), set()).add(version)
         direct = (ROOT / f"{name}.in").read_text(encoding="utf-8")
-        needs = re.findall(r"^([a-z0-9][a-z0-9-]*)", direct, flags=re.MULTILINE)
-        assert set(needs) <= {package for package, _, _ in pinned}
+        needs = re.findall(r"^([a-z0-9][a-z0-9.-]*)", direct, flags=re.MULTILINE)
+        assert {name.replace(".", "-") for name in needs} <= {package for package, _, _ in pinned}
     assert not {package: several for package, several in versions.items() if len(several) > 1}
 
 

@@ -20,7 +20,7 @@ from skinlesion.core import images, tables
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle, model_file
 from skinlesion.model.calibration import Calibration
-from skinlesion.model.classify import natural
+from skinlesion.model.classify import predict_natural
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
 from tests.commands.demo.conftest import build_classifier
@@ -77,7 +77,7 @@ def script() -> dict:
 @pytest.mark.parametrize("name", TINY)
 def test_an_exported_model_gives_the_natural_probabilities(name, kind, bundles, exported, script):
     squares = draw_squares(bundles[name].model.input_shape[1])
-    expected = natural(bundles[name], squares)
+    expected = predict_natural(bundles[name], squares)
     assert expected.std(axis=0).max() > 0.01, "images must differ, or any constant passes"
     assert abs(np.asarray(bundles[name].model(squares)) - expected).max() > 0.05, "so must calibration"
     _, predict = script["load"](exported[name] / NAMES[kind])
@@ -96,7 +96,7 @@ def test_grouped_convolutions_as_in_convnext_are_exported_to_onnx(script, tmp_pa
     formats.write_onnx(grouped, tmp_path / "model.onnx")
     probabilities = script["load"](tmp_path / "model.onnx")[1](draw_squares(8))
     assert probabilities.std(axis=0).max() > 0.01
-    np.testing.assert_allclose(probabilities, natural(grouped, draw_squares(8)), atol=CLOSE)
+    np.testing.assert_allclose(probabilities, predict_natural(grouped, draw_squares(8)), atol=CLOSE)
 
 
 @pytest.mark.parametrize(

@@ -36,63 +36,65 @@ MIXED = predict(
     *[("mel", "nv", 0.95), ("mel", "bcc", 0.6), ("mel", "mel", 0.7)],
     ("vasc", "vasc", 0.9),
 )
-ROWS = choices.judged(MIXED)
+ROWS = choices.rank_predictions(MIXED)
 
 
 def test_predictions_are_ranked_by_calibrated_confidence_with_right_and_missed() -> None:
-    rows = choices.judged(predict(("nv", "nv", 0.5), ("mel", "nv", 0.9), ("nv", "mel", 0.8), ("bcc", "mel", 0.6)))
+    rows = choices.rank_predictions(
+        predict(("nv", "nv", 0.5), ("mel", "nv", 0.9), ("nv", "mel", 0.8), ("bcc", "mel", 0.6))
+    )
     assert list(rows["confidence"]) == pytest.approx([0.9, 0.8, 0.6, 0.5])
     assert list(rows["right"]) == [False, False, False, True]
     assert list(rows["missed"]) == [True, False, False, False], "malignant, predicted benign"
 
 
 def test_mistakes_are_the_most_confident_wrong_predictions_one_per_lesion() -> None:
-    chosen = choices.mistakes(ROWS)
+    chosen = choices.choose_mistakes(ROWS)
     assert len(chosen) == 12
     assert not chosen["right"].any()
     assert chosen["confidence"].is_monotonic_decreasing
     pairs = predict(*[("bkl", "mel", 0.2 + n / 100) for n in range(80)], images_per_lesion=2)
-    chosen = choices.mistakes(choices.judged(pairs))
+    chosen = choices.choose_mistakes(choices.rank_predictions(pairs))
     assert list(chosen["confidence"]) == pytest.approx([0.99 - 0.02 * n for n in range(24)])
 
 
 def test_without_mistakes_the_sheet_has_a_note_only() -> None:
-    rows = choices.judged(predict(("nv", "nv", 0.5)))
-    assert pictures.mistakes(choices.mistakes(rows)) == []
+    rows = choices.rank_predictions(predict(("nv", "nv", 0.5)))
+    assert pictures.mistakes(choices.choose_mistakes(rows)) == []
     assert "None" in pictures.mistakes_note(rows)
 
 
 def test_samples_are_right_then_wrong_from_the_most_to_the_least_confident() -> None:
-    nevi = choices.samples(ROWS).query("dx == 'nv'")
+    nevi = choices.choose_samples(ROWS).query("dx == 'nv'")
     assert list(nevi["right"]) == [True] * 4 + [False] * 4
     for right, members in ROWS[ROWS["dx"] == "nv"].groupby("right"):
         shown = nevi.loc[nevi["right"] == right, "confidence"]
         assert shown.is_monotonic_decreasing
         assert (shown.max(), shown.min()) == (members["confidence"].max(), members["confidence"].min())
-    few_wrong = choices.samples(choices.judged(predict(("df", "nv", 0.5), *[("df", "df", 0.6)] * 20)))
+    few_wrong = choices.choose_samples(choices.rank_predictions(predict(("df", "nv", 0.5), *[("df", "df", 0.6)] * 20)))
     assert list(few_wrong["right"]) == [True] * 7 + [False]
 
 
 def test_a_few_images_of_each_class_are_explained_including_both_extremes() -> None:
-    chosen = choices.explained(ROWS)
+    chosen = choices.choose_explained(ROWS)
     assert chosen["dx"].value_counts().to_dict() == {"nv": 4, "mel": 3, "vasc": 1}
     nevi, shown = (table.loc[table["dx"] == "nv", "confidence"] for table in (ROWS, chosen))
     assert (shown.max(), shown.min()) == (nevi.max(), nevi.min())
 
 
-@pytest.mark.parametrize("choose", [choices.samples, choices.mistakes, choices.explained])
+@pytest.mark.parametrize("choose", [choices.choose_samples, choices.choose_mistakes, choices.choose_explained])
 def test_no_lesion_is_shown_twice_and_the_order_of_the_table_does_not_matter(choose: Callable) -> None:
     cases = [("nv", "mel" if number % 5 else "nv", 0.3 + number / 100) for number in range(60)]
-    chosen = choose(choices.judged(predict(*cases, images_per_lesion=8)))
+    chosen = choose(choices.rank_predictions(predict(*cases, images_per_lesion=8)))
     assert len(chosen) > 3
     assert chosen["group"].is_unique
     equal = predict(*[("nv", "mel", 0.5)] * 30, *[("nv", "nv", 0.5)] * 30)
     for predictions in (MIXED, equal):
-        tables = (choose(choices.judged(table)) for table in (predictions, shuffle(predictions)))
+        tables = (choose(choices.rank_predictions(table)) for table in (predictions, shuffle(predictions)))
         pd.testing.assert_frame_equal(*tables)
 
 
-@pytest.mark.parametrize("choose", [choices.samples, choices.explained])
+@pytest.mark.parametrize("choose", [choices.choose_samples, choices.choose_explained])
 def test_classes_are_in_order_without_those_that_have_no_images(choose: Callable) -> None:
     assert list(choose(ROWS)["dx"].unique()) == ["mel", "nv", "vasc"]
 
@@ -107,7 +109,7 @@ def folder(tmp_path: Path, noise: Callable, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_samples_have_predictions_and_frames(folder: Path) -> None:
-    rows = pictures.samples(choices.samples(ROWS), ROWS)
+    rows = pictures.samples(choices.choose_samples(ROWS), ROWS)
     assert [row.name for row in rows] == ["mel\n1 of 3\nright", "nv\n20 of 30\nright", "vasc\n1 of 1\nright"]
     assert [(picture.caption, picture.frame) for picture in rows[0].pictures] == [
         ("✓ mel 0.70", pictures.RIGHT),
@@ -118,7 +120,7 @@ def test_samples_have_predictions_and_frames(folder: Path) -> None:
 
 
 def test_mistakes_have_the_true_class_too(folder: Path) -> None:
-    rows = pictures.mistakes(choices.mistakes(ROWS))
+    rows = pictures.mistakes(choices.choose_mistakes(ROWS))
     assert [len(row.pictures) for row in rows] == [6, 6]
     first = rows[0].pictures[0]
     assert (first.caption, first.frame) == ("mel as nv 0.95", pictures.MISSED)
@@ -127,7 +129,7 @@ def test_mistakes_have_the_true_class_too(folder: Path) -> None:
 
 def test_each_heat_map_is_beside_its_own_image(folder: Path) -> None:
     """Only the third image has heat, so only its right half differs from the image."""
-    chosen = choices.explained(ROWS)
+    chosen = choices.choose_explained(ROWS)
     heat = np.zeros((len(chosen), 2, 2), np.float32)
     heat[2] = 1
     drawn = [picture.image for row in pictures.gradcam(chosen, ROWS, heat) for picture in row.pictures]
@@ -138,10 +140,13 @@ def test_each_heat_map_is_beside_its_own_image(folder: Path) -> None:
 
 def test_equal_predictions_give_the_same_bytes(folder: Path) -> None:
     def draw(predictions: Predictions) -> bytes:
-        rows = choices.judged(predictions)
-        chosen = choices.explained(rows)
+        rows = choices.rank_predictions(predictions)
+        chosen = choices.choose_explained(rows)
         heat = np.random.default_rng(0).random((len(chosen), 3, 3), np.float32)
-        content = [*pictures.samples(choices.samples(rows), rows), *pictures.mistakes(choices.mistakes(rows))]
+        content = [
+            *pictures.samples(choices.choose_samples(rows), rows),
+            *pictures.mistakes(choices.choose_mistakes(rows)),
+        ]
         sheet.write(content, folder / "sheet.png", "Title", pictures.SAMPLES_NOTE)
         sheet.write(pictures.gradcam(chosen, rows, heat), folder / "heat.png", "Title")
         return (folder / "sheet.png").read_bytes() + (folder / "heat.png").read_bytes()

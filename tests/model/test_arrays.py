@@ -127,7 +127,8 @@ def test_keys_batches_predictions_and_loaded_images_are_those_of_an_array_in_mem
     model = keras.Model(pixels, keras.layers.Softmax()(keras.layers.Dense(7)(keras.layers.Flatten()(pixels))))
     labels = np.arange(40) % 7
     keys = [
-        key.key_of(settings, model, (array, labels)) for array in (mapped(), random_images(), random_images()[::-1])
+        key.hash_training(settings, model, (array, labels))
+        for array in (mapped(), random_images(), random_images()[::-1])
     ]
     assert keys[0] == keys[1] != keys[2]
     ours, expected = (Batches(array, labels, 7, seed=3) for array in (mapped(), random_images()))

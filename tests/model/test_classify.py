@@ -50,7 +50,7 @@ def test_an_image_of_the_pipeline_gets_the_probabilities_of_predictions_csv(
         stage.main()
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     raw = probabilities(bundle.model, dataset.load(splits, "test")[1], params.load().evaluate.batch_size, tta=tta)
-    tables.write(paths.PREDICTIONS, predictions.table("test", raw, CALIBRATION, splits, metadata))
+    tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, splits, metadata))
 
     table = tables.read(paths.PREDICTIONS)
     expected = table[[f"natural_{code}" for code in CODES]].to_numpy()
@@ -66,9 +66,9 @@ def test_an_image_of_the_pipeline_gets_the_probabilities_of_predictions_csv(
 def test_calibration_changes_the_probabilities_unless_it_is_neutral(model: keras.Model, noise: Callable) -> None:
     even = np.full(7, 1 / 7)
     squares = np.stack([noise(seed, SIDE, SIDE) for seed in range(3)])
-    plain = classify.natural(Bundle(model, Calibration(1.0, even, even), "crop"), squares)
+    plain = classify.predict_natural(Bundle(model, Calibration(1.0, even, even), "crop"), squares)
     np.testing.assert_allclose(plain, np.asarray(model(squares)), atol=1e-6)
-    calibrated = classify.natural(Bundle(model, CALIBRATION, "crop"), squares)
+    calibrated = classify.predict_natural(Bundle(model, CALIBRATION, "crop"), squares)
     assert abs(calibrated - plain).max() > 0.01
     np.testing.assert_allclose(calibrated.sum(axis=1), 1, rtol=1e-12)
 
@@ -94,7 +94,7 @@ def test_batches_keep_the_order_and_name_bad_files(
     assert [file for batch in batches for file in batch.files] == good
     bad = [str(error) for batch in batches for error in batch.bad]
     assert [name in error for name, error in zip(["3.png", "8.png", "9.png"], bad, strict=True)] == [True] * 3
-    one_by_one = [classify.natural(bundle, classify.square(bundle, file)[None]) for file in good]
+    one_by_one = [classify.predict_natural(bundle, classify.read_square(bundle, file)[None]) for file in good]
     together = np.concatenate([batch.natural for batch in batches])
     np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-6)
     predicted = np.concatenate([batch.predicted for batch in batches])

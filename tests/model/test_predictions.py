@@ -45,7 +45,7 @@ def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(splits: pd.DataFrame, raw: np.ndarray, split: str = "test") -> pd.DataFrame:
-    return predictions.table(split, raw, CALIBRATION, splits, METADATA)
+    return predictions.make_table(split, raw, CALIBRATION, splits, METADATA)
 
 
 def test_rows_are_those_of_the_split_with_their_metadata(splits):
@@ -61,7 +61,7 @@ def test_rows_are_those_of_the_split_with_their_metadata(splits):
 
 def test_labels_and_variants_return_from_the_file_in_any_order_of_columns(splits):
     table = through_a_file(pd.concat([write(splits, RAW[3:4], "validation"), write(splits, RAW[:3])]))
-    part = predictions.of(table[table.columns[::-1]], "test")
+    part = predictions.select_split(table[table.columns[::-1]], "test")
     assert part.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
     expected = {"raw": RAW[:3], "calibrated": CALIBRATION.scaled(RAW[:3]), "natural": CALIBRATION.corrected(RAW[:3])}
     assert part.probabilities.keys() == expected.keys()
@@ -84,7 +84,7 @@ def test_predicted_is_the_most_probable_class_in_the_file(nearly_equal, splits):
     if nearly_equal:
         raw[:, 0], raw[:, 1] = 0.3999996, 0.4000004
     table = through_a_file(write(splits, raw))
-    best = predictions.of(table, "test").probabilities["raw"].argmax(axis=1)
+    best = predictions.select_split(table, "test").probabilities["raw"].argmax(axis=1)
     assert table["predicted"].tolist() == [CODES[number] for number in best]
     if not nearly_equal:
         assert best.tolist() == raw.argmax(axis=1).tolist()

@@ -94,7 +94,7 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
         model, plain = settings.model, to_plain(settings)
         used = {"backbones": model.backbone, "heads": model.head, "configurations": model.configuration}
         table = make_predictions(**of_predictions)
-        evaluated = results.of(table, seed=1, bootstrap=200)
+        evaluated = results.evaluate_table(table, seed=1, bootstrap=200)
         tables = {**evaluated.tables, **counts.tables(table), "history": make_history(len(settings.phases))}
         for name, content in tables.items():  # as evaluate writes them
             content.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")

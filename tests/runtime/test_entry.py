@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skinlesion.runtime import entry, verbose
-from skinlesion.runtime.errors import UserError, in_words, listing
+from skinlesion.runtime.errors import UserError, describe_error, listing
 from tests.helpers.chain import ROOT
 
 
@@ -103,7 +103,7 @@ def test_its_time_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 )
 def test_an_error_of_the_operating_system_has_its_remedy(number: str, word: str) -> None:
     error = OSError(getattr(errno, number), "the fault", "x.csv")
-    assert re.search(rf"the fault.*x\.csv.*{word}", in_words(error))
+    assert re.search(rf"the fault.*x\.csv.*{word}", describe_error(error))
 
 
 def test_a_listing_shows_five_and_counts_the_rest() -> None:

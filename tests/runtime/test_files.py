@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skinlesion.runtime.errors import UserError, in_words
+from skinlesion.runtime.errors import UserError, describe_error
 from skinlesion.runtime.files import beside, replace_file, replace_folder, write_json
 
 
@@ -102,7 +102,7 @@ def test_a_link_in_the_place_of_a_folder_is_replaced_and_its_target_stays(tmp_pa
 def test_an_error_names_the_path_and_no_other_cause() -> None:
     with pytest.raises(OSError, match=r"/proc/x\.csv") as caught:
         write_json(Path("/proc/x.csv"), {})
-    assert "Correct the path" in in_words(caught.value)
+    assert "Correct the path" in describe_error(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_file_and_a_folder_do_not_replace_each_other(replace: Callable, path: 
     with pytest.raises((UserError, OSError)) as caught, replace(tmp_path / path):
         pass
     assert str(tmp_path / path.split("/", maxsplit=1)[0]) in str(caught.value)
-    assert "Move it away" in in_words(caught.value)
+    assert "Move it away" in describe_error(caught.value)
     assert names(tmp_path) == ["file", "folder", "folder/keep.txt"]
 
 

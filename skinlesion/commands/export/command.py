@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> None:
     from skinlesion.model import model_file
 
     path = arguments.out or arguments.model.with_name(NAMES[arguments.format])
-    model_file.read_ours(arguments.model)
+    model_file.read_metadata(arguments.model)
     if arguments.format == "onnx":
         outputs.check_file(path, [arguments.model], outputs.ONNX)
     else:

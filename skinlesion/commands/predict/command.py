@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from skinlesion.model import model_file
 
     files = image_files.find_images(arguments.images, arguments.gradcam)
-    model_file.read_ours(arguments.model)
+    model_file.read_metadata(arguments.model)
     if arguments.csv:
         outputs.check_file(arguments.csv, [*files, arguments.model], outputs.CSV)
     if arguments.gradcam:

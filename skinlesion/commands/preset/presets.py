@@ -88,7 +88,7 @@ def apply(name: str) -> list[str]:
     changes = differences(content, preset)
     after = set_values(before, changes)
     changed = yaml.safe_load(after)
-    params.of(changed, f"{paths.PARAMS} with preset {name}")
+    params.check_params(changed, f"{paths.PARAMS} with preset {name}")
     lines = []
     for key, value in changes.items():
         lines.append(f"{'.'.join(key)}: {in_yaml(get_value(content, key))} -> {in_yaml(value)}")

@@ -105,7 +105,7 @@ def override_params(overrides: list[str], where: str) -> tuple[Params, dict[str,
             raise UserError(f"-S cannot be used: {reason}. Write it as KEY=VALUE, as in params.yaml") from None
         changed, networks = copies.values()
         contents = {name: YAML(typ="safe").load(copy) for name, copy in copies.items()}  # as `dvc exp show` reads them
-        return params.of(params.read(changed), where, networks), contents
+        return params.check_params(params.read(changed), where, networks), contents
 
 
 def absolute_paths(settings: Params) -> list[str]:

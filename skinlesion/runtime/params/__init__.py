@@ -78,13 +78,13 @@ def load(path: Path = paths.PARAMS) -> Params:
     Raises:
         UserError: a file is missing, is not YAML, or has unknown keys or wrong values; all of a file are named at once.
     """
-    settings = of(read(path), str(path), path.with_name(paths.NETWORKS.name))
+    settings = check_params(read(path), str(path), path.with_name(paths.NETWORKS.name))
     if settings.workers:
         joblib.parallel_config(n_jobs=settings.workers)  # lasts, as it is not used as a context
     return settings
 
 
-def of(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
+def check_params(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
     """Check `content`, the parsed params.yaml, together with the file `networks`.
 
     Raises:

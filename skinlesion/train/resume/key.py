@@ -52,7 +52,7 @@ def delete_expired(path: Path) -> None:
                 other.unlink()
 
 
-def key_of(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **machine: str) -> str:
+def hash_training(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **machine: str) -> str:
     """A hash that is equal only for identical trainings.
 
     Args:

@@ -14,7 +14,7 @@ import pytest
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import Diverged
 from skinlesion.train.fit import fit
-from skinlesion.train.resume.key import kept_progress, key_of, models_folder
+from skinlesion.train.resume.key import hash_training, kept_progress, models_folder
 from skinlesion.train.resume.progress import Progress
 
 pytestmark = pytest.mark.training
@@ -149,16 +149,16 @@ def test_an_experiment_of_the_queue_keeps_its_progress_in_the_repository(tmp_pat
     ids=lambda changes: next(iter(changes)),
 )
 def test_the_key_depends_on_the_params(changes: dict, change, tiny: keras.Model, easy: tuple) -> None:
-    assert key_of(change(changes), tiny, easy) != key_of(change({}), tiny, easy)
+    assert hash_training(change(changes), tiny, easy) != hash_training(change({}), tiny, easy)
 
 
 def test_the_key_depends_on_data_weights_and_machine_and_nothing_else(change, make_tiny, easy: tuple) -> None:
     settings, model, (images, labels) = change({}), make_tiny(), easy
-    first = key_of(settings, model, easy, device="cpu")
+    first = hash_training(settings, model, easy, device="cpu")
     others = change({"evaluate.bootstrap": 200, "split.test": 0.1, "split.train": 0.75})
-    assert key_of(others, make_tiny(), easy, device="cpu") == first
-    assert key_of(settings, model, (255 - images, labels), device="cpu") != first
-    assert key_of(settings, model, (images, labels[::-1]), device="cpu") != first
-    assert key_of(settings, model, easy, device="gpu") != first
+    assert hash_training(others, make_tiny(), easy, device="cpu") == first
+    assert hash_training(settings, model, (255 - images, labels), device="cpu") != first
+    assert hash_training(settings, model, (images, labels[::-1]), device="cpu") != first
+    assert hash_training(settings, model, easy, device="gpu") != first
     model.set_weights([weight + 1 for weight in model.get_weights()])
-    assert key_of(settings, model, easy, device="cpu") != first
+    assert hash_training(settings, model, easy, device="cpu") != first
