@@ -1,4 +1,4 @@
-"""Kill the chain with -9 at random moments; `dvc repro` after each must end with the dvc.lock of a run left in peace.
+"""Kill the chain with -9 at random moments; `dvc repro` after each must end with the dvc.lock of an uninterrupted run.
 
 python benchmarks/chaos.py --seed 1 --kills 20
 python benchmarks/chaos.py --kills 5 --params balance.per_class=20 images.size=32 train.max_epochs=2

@@ -6,7 +6,7 @@ At 200x150 px, one image in ten of HAM10000 is merged and balanced to 200 per cl
 proportions of 10,015 images and 14,000. At 600x450 px, the images given are repeated to 1,000, and merged. The plain
 loop makes the same copies, by the same manifest. All start from JPEG files. Files lie in memory where the system has a
 place for that (/dev/shm): what a disk is busy with, as with the files of the round before, counts for none. Each runs
-twice in its process, of which the second counts: what happens once in 1,000 images would happen once in 10,015.
+twice in its process, and the second run counts, so that one-time costs do not.
 """
 
 import os

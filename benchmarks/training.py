@@ -49,7 +49,7 @@ def clock(times: list[float]) -> "keras.callbacks.Callback":
 
 
 def rate(times: list[float]) -> float:
-    """Images/s of the median of the last STEPS steps, of which the ends are given."""
+    """Images/s of the median of the last STEPS steps, from the times at which they ended."""
     return float(BATCH / np.median(np.diff(times)[-STEPS:]))
 
 

@@ -143,7 +143,7 @@ def tree() -> Callable[[Path], dict[str, bytes]]:
 def make_table() -> Callable[..., pd.DataFrame]:
     """`make_table(nv=40, df=5)`: image_id, group and dx of so many lesions per class.
 
-    Every third lesion has two images, every ninth has three; ids hang on class and number alone.
+    Every third lesion has two images, every ninth has three; ids depend only on class and number.
     """
 
     def make(**lesions: int) -> pd.DataFrame:

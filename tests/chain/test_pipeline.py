@@ -62,7 +62,7 @@ def test_the_run_cache_sees_every_param(stage, document):
 
 
 def test_every_param_is_tracked_by_a_stage():
-    """But for the number of workers: no result hangs on it, so a change of it is no reason to run anything again."""
+    """The number of workers is not: it does not affect results."""
     tracked = {param.split(".")[0] for stage in STAGES for param in tracked_by(stage)}
     assert tracked == set(Params.model_fields) - {"workers"}
 
