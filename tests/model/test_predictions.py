@@ -70,6 +70,14 @@ def test_labels_and_variants_return_from_the_file_in_any_order_of_columns(splits
         np.testing.assert_allclose(part.probabilities[variant].sum(axis=1), 1, atol=1e-12)
 
 
+def test_each_column_of_the_file_holds_what_its_name_says(splits):
+    """Other programs read the file by these names."""
+    table = through_a_file(write(splits, RAW[:3]))
+    by_prefix = {"": RAW[:3], "calibrated_": CALIBRATION.scaled(RAW[:3]), "natural_": CALIBRATION.corrected(RAW[:3])}
+    for prefix, values in by_prefix.items():
+        np.testing.assert_allclose(table[[prefix + code for code in CODES]], values, atol=2e-6)
+
+
 def test_small_probabilities_keep_their_order(splits):
     tiny = np.full((3, 7), 1e-9) + np.outer([1e-8, 2e-8, 3e-8], np.eye(7)[4])
     tiny[:, 5] = 1 - tiny.sum(axis=1)
