@@ -125,6 +125,7 @@ def draw_history(inputs: Inputs) -> Chart:
         grid[2].set(xlabel="epoch", yscale="log")
         grid[2].set_yticks(rates, [f"{rate:g}" for rate in rates])
         grid[2].minorticks_off()
+        grid[2].set_xlim(table["epoch"].min() - 0.5, table["epoch"].max() + 0.5)
         grid[2].xaxis.get_major_locator().set_params(integer=True)
 
     alt = f"Loss, accuracy and learning rate over {len(table)} epochs in {len(starts)} phases; best epoch {best}."

@@ -1,15 +1,17 @@
-"""Pictures in the page: whole, and small enough together."""
+"""Pictures and charts in the page: whole, and small enough together."""
 
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from skinlesion.report import figures
-from skinlesion.report.inputs import PICTURES
+from skinlesion.report import curves, figures
+from skinlesion.report.inputs import PICTURES, Inputs
 
 
 def decode(uri: str) -> tuple[str, bytes]:
@@ -37,3 +39,9 @@ def test_a_large_one_becomes_small_enough_and_keeps_shape_and_colours(tmp_path: 
 
 def test_all_pictures_together_leave_room_for_the_charts() -> None:
     assert len(PICTURES) * figures.LARGEST * 4 / 3 < 7e6
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_history_of_a_single_epoch_has_room_for_its_label(honest: Inputs) -> None:
+    first = honest.tables["history"].iloc[:1]
+    curves.draw_history(replace(honest, tables={**honest.tables, "history": first}))
