@@ -43,5 +43,6 @@ def test_all_pictures_together_leave_room_for_the_charts() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_the_history_of_a_single_epoch_has_room_for_its_label(honest: Inputs) -> None:
-    first = honest.tables["history"].iloc[:1]
-    curves.draw_history(replace(honest, tables={**honest.tables, "history": first}))
+    tables = {**honest.tables, "history": honest.tables["history"].iloc[:1]}
+    metrics = {**honest.metrics, "train": {**honest.metrics["train"], "best_epoch": 1}}
+    curves.draw_history(replace(honest, tables=tables, metrics=metrics))
