@@ -72,4 +72,5 @@ audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays
-	rm -rf .venv data/[!R]* models/[!R]*
+	rm -rf .venv
+	git clean -fdXq data models    # what DVC made there; .dvc/cache keeps it
