@@ -155,6 +155,7 @@ def test_the_device_and_its_precision(device, precision, gpus, state, named, hom
     import keras
 
     monkeypatch.setenv("SKINLESION_PROCESSOR", "AVX2")
+    monkeypatch.setattr("skinlesion.train.machine.processor.onednn", lambda: True)  # whatever this machine has
     monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: gpus)
     native = {"cpu": lambda: False, "gpu": lambda: True}
     monkeypatch.setattr("skinlesion.train.machine.devices.NATIVE_BFLOAT16", native)
