@@ -13,6 +13,8 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.classify import RESEARCH_ONLY, Classifier
 from skinlesion.runtime.errors import UserError
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def client(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> TestClient:

@@ -12,6 +12,8 @@ from skinlesion.explain.overlay import overlay
 from skinlesion.model.classify import Classifier
 from skinlesion.runtime.errors import UserError
 
+pytestmark = pytest.mark.training
+
 
 def test_probabilities_and_grad_cam_are_the_library_s(model_file, noise):
     image, demo, library = noise(3, 900, 1200), LazyClassifier(model_file), Classifier.load(model_file)

@@ -20,6 +20,8 @@ from skinlesion.model.classify import RESEARCH_ONLY
 from skinlesion.runtime.params import Params
 from tests.commands.demo.conftest import save_classifier
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="session")
 def saved(settings: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
