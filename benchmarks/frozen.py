@@ -83,9 +83,9 @@ def result(seconds_per_image: float, model: "keras.Model") -> dict:
 
 
 def ours() -> dict:
-    from skinlesion.train.machine import determinism
+    from skinlesion.train.machine import backends
 
-    determinism.enable()
+    backends.current.enable_determinism()
     on_cpu()
     seconds_per_image, _ = ours_trained(MANY)
     return result(seconds_per_image, ours_trained(FEW)[1])

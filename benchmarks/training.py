@@ -59,12 +59,12 @@ def ours(network: Network, precision: str) -> float:
     from skinlesion.runtime import params
     from skinlesion.runtime.params.rows import Backbone, Phase
     from skinlesion.train.fit import fit
-    from skinlesion.train.machine import determinism
+    from skinlesion.train.machine import backends
     from skinlesion.train.network import backbones
     from skinlesion.train.network.build import build
 
     settings = params.load()
-    determinism.enable()
+    backends.current.enable_determinism()
     on_cpu()
     keras.utils.set_random_seed(1)
     if network.backbone not in settings.backbones:

@@ -17,12 +17,12 @@ def main() -> dict:
     from skinlesion.model.predict import probabilities
     from skinlesion.train import calibrate, options
     from skinlesion.train.fit import fit, summarize
-    from skinlesion.train.machine import determinism, devices
+    from skinlesion.train.machine import backends, devices
     from skinlesion.train.network import build
     from skinlesion.train.resume.key import hash_training, kept_progress
 
     if settings.train.deterministic:
-        determinism.enable()
+        backends.current.enable_determinism()
     device = devices.choose(settings.train.device)
     keras.utils.set_random_seed(settings.seed)
     precision = devices.choose_precision(settings.train.precision, device)

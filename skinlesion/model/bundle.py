@@ -34,7 +34,7 @@ class Bundle:
 def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> None:
     """Write `model` as a .keras file without dates: the same weights give the same bytes."""
     with replace_file(path) as partial:
-        dated = beside(path, "partial", ".dated")
+        dated = beside(path, ".dated")
         try:
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:

@@ -12,7 +12,7 @@ from skinlesion.runtime.params.sections import Train
 from skinlesion.train import augmentation, features, options, schedules
 from skinlesion.train.batches import Batches
 from skinlesion.train.callbacks import MEASURES, AverageWeights, KeepBest, Validate
-from skinlesion.train.machine import kernels
+from skinlesion.train.machine import backends
 from skinlesion.train.network import freeze
 from skinlesion.train.resume.progress import Follow, Progress
 
@@ -77,7 +77,7 @@ def fit(
             *stopping(params),
         ]
         follow = Follow(progress, [model, augmented], best, callbacks, phase.learning_rate)
-        with kernels.fast(trained) if params.kernels == "fused" else nullcontext():
+        with backends.current.fused(trained) if params.kernels == "fused" else nullcontext():
             trained.fit(
                 batches,
                 shuffle=False,  # the batches shuffle themselves

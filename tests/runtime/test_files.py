@@ -65,10 +65,10 @@ def test_on_an_error_the_old_output_stays(replace: Callable, error: type, old: b
 
 def test_the_next_writer_removes_what_killed_runs_left_of_its_output_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for partial in (beside(out, "partial"), beside(out, "partial", ".dated")):
+    for partial in (beside(out), beside(out, ".dated")):
         partial.mkdir()
         (partial / "half.txt").touch()
-    others = [beside(tmp_path / name, "partial").name for name in ("big-out", "out2", "out.json")]
+    others = [beside(tmp_path / name).name for name in ("big-out", "out2", "out.json")]
     others += [".partial-x-out", "partial-00000000-out"]
     for name in others:
         (tmp_path / name).touch()

@@ -1,5 +1,7 @@
 """The promises of a fit, on a network and images so small that each training takes a second."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import MEASURES
 from skinlesion.train.fit import fit
-from skinlesion.train.machine import kernels as module
+from skinlesion.train.machine import backends
 
 pytestmark = pytest.mark.training
 
@@ -126,8 +128,9 @@ def test_a_phase_from_a_layer_that_is_missing_stops_before_training(train, tiny,
 
 @pytest.mark.parametrize(("kernels", "used"), [("fused", 1), ("keras", 0)])
 def test_kernels_choose_fused_ones_or_keras_own(kernels, used, train, monkeypatch):
-    calls, fast = [], module.fast
-    monkeypatch.setattr(module, "fast", lambda model: calls.append(model) or fast(model))
+    calls, fast = [], backends.current.fused
+    counted = replace(backends.current, fused=lambda model: calls.append(model) or fast(model))
+    monkeypatch.setattr(backends, "current", counted)
     history, _ = train(kernels=kernels)
     assert len(calls) == used
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]

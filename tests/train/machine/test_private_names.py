@@ -27,7 +27,7 @@ def test_flatten_layers_reaches_into_custom_layers():
 
 # Each sum has three terms. TensorFlow may write it over the first one, or, if two are still needed, only the last.
 SUMS = """
-from skinlesion.train.machine import determinism
+from skinlesion.train.machine import backends
 import tensorflow as tf
 
 x = tf.random.stateless_normal([10000], [1, 2])
@@ -57,7 +57,7 @@ def compare():
         print(bool(tf.reduce_all(first == second)))
 
 compare()
-determinism.enable()
+backends.current.enable_determinism()
 compare()
 """
 
