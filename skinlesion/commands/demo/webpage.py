@@ -50,12 +50,12 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
         with gradio.Accordion("About this model", open=False):
             gradio.Markdown(card)
 
-        def greet() -> str:
+        def report_missing_model() -> str | dict:
             try:
                 model.load()
             except UserError as error:
                 return ANSWER.render(error=f"{error}. This page works then without a restart.")
-            return ""
+            return gradio.skip()  # "" would erase an answer that came first
 
         def answer_upload(sent: dict | None) -> tuple[None, str]:
             path = uploads.find_upload((sent or {}).get("path"), folder)
@@ -70,7 +70,7 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
             return answer_image(model, examples[number])
 
         options = {"api_visibility": "private", "show_progress_on": answer}
-        page.load(greet, None, answer, **options)
+        page.load(report_missing_model, None, answer, **options)
         # `upload`, not `change`: emptying the box would be a change too, and would swallow a click at the same time.
         # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
         upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)

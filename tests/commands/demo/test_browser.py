@@ -89,13 +89,15 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.rename(path.with_name("photograph.png"))  # a name that no example has
 
 
-def send(page: Page, path: Path) -> None:
-    """Choose a file; again if Gradio misses it, as on a busy machine it may while it replaces the input element."""
-    for timeout in (5_000, 10_000, TIMEOUT):
-        with suppress(TimeoutError), page.expect_request("**/upload*", timeout=timeout):
-            page.set_input_files("#upload input[type=file]", str(path))
+def send(page: Page, path: Path, answer: str = "#answer details") -> None:
+    """Choose a file and wait for `answer`; again if Gradio misses the file, as it may while it replaces the input."""
+    for timeout in (10_000, 20_000, TIMEOUT):
+        with suppress(TimeoutError):
+            with page.expect_response("**/upload*", timeout=timeout):
+                page.set_input_files("#upload input[type=file]", str(path))
+            page.wait_for_selector(answer, timeout=timeout)
             return
-    pytest.fail(f"the page never sent {path.name}")
+    pytest.fail(f"the page never answered {path.name} with {answer}")
 
 
 def read(page: Page) -> dict[str, float]:
@@ -120,8 +122,7 @@ def test_an_upload_is_answered_explained_and_deleted(page, scratch, model_file, 
 
 def test_a_bad_file_is_refused_and_an_example_is_answered_then(page, tmp_path):
     (tmp_path / "photo.jpg").write_text("Dear doctor,")
-    send(page, tmp_path / "photo.jpg")
-    page.wait_for_selector("#answer [role=alert]:has-text('Send a whole image file')")
+    send(page, tmp_path / "photo.jpg", "#answer [role=alert]:has-text('Send a whole image file')")
     assert page.locator("#answer details").count() == 0
     page.locator("#examples button").first.click()
     assert len(read(page)) == 7
@@ -134,8 +135,7 @@ def test_without_a_model_the_page_gives_the_remedy_and_leaves_no_file(browser, t
         page.set_default_timeout(TIMEOUT)
         page.goto(address)
         page.wait_for_selector("#answer [role=alert]:has-text('dvc repro')")
-        send(page, photograph)
-        page.wait_for_selector("#upload input[type=file]", state="attached")
+        send(page, photograph, "#answer [role=alert]:has-text('dvc repro')")
         page.close()
         assert list((tmp_path / "scratch").iterdir())
     assert not list((tmp_path / "scratch").iterdir())
