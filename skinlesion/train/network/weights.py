@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 
 import h5py
@@ -10,6 +11,7 @@ import numpy as np
 from skinlesion.model.backend import keras
 from skinlesion.model.model_file import first_sentence
 from skinlesion.runtime.errors import UserError, listing
+from skinlesion.train.network.torch_file import read_state
 
 RECOMPUTED = {"interpolated_position_embeddings"}  # keras-hub resizes DINOv2's to the images, whatever the file holds
 Shapes = list[tuple[int, ...]]
@@ -67,3 +69,22 @@ def read_shapes(path: Path) -> Shapes:
 
 def count_weights(shapes: Shapes) -> str:
     return f"{sum(int(np.prod(shape)) for shape in shapes):,} parameters in {len(shapes)} arrays"
+
+
+def load_torch(network: keras.Model, path: Path) -> None:
+    """Load the state dict of a PyTorch model with the same layers in the same order into `network`, in place.
+
+    Its classifier and its counts of batches are left out.
+
+    Raises:
+        UserError: the file cannot be read, or holds other arrays than the network.
+    """
+    state = read_state(path)
+    arrays = [array for name, array in state.items() if not name.startswith("_fc.") and array.dtype.kind == "f"]
+    depthwise = {id(layer.kernel) for layer in network.layers if isinstance(layer, keras.layers.DepthwiseConv2D)}
+    for weight, array in zip_longest(network.weights, arrays, fillvalue=np.empty(0)):
+        if array.ndim == 4:  # from (out, in, height, width)
+            array = array.transpose((2, 3, 0, 1) if id(weight) in depthwise else (2, 3, 1, 0))
+        if array.shape != weight.shape:
+            raise UserError(f"model.weights: {path} holds {array.shape} where {network.name} has {weight.shape}. Set another row")
+        weight.assign(array)
