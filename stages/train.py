@@ -42,8 +42,8 @@ def main() -> dict:
         final = build.build(*rows, weights=None, attention=settings.model.attention)
         final.set_weights(model.get_weights())
         validated = probabilities(final, validation[0], settings.train.batch_size)
-        class_weight = options.CLASS_WEIGHTS[settings.train.class_weights](train[1])
-        calibration = calibrate.calibrate(table, validation[1], validated, class_weight)
+        trained = options.effective_frequencies(settings.train, train[1])
+        calibration = calibrate.calibrate(table, validation[1], validated, trained)
         bundle.save(final, calibration, settings.images.fit, paths.MODEL)
         tables.write(paths.HISTORY, history, float_format="%.6g")
         metrics = {

@@ -1,6 +1,6 @@
 """Callbacks at the end of an epoch: validation by named measures, averaged weights, and the best weights so far."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
@@ -9,12 +9,14 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras
 from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
+from skinlesion.train.machine.private_names import all_layers
 
 
 class Diverged(UserError):
     """The loss is NaN or infinite. The same training would diverge again."""
 
 
+STATISTICS_BATCHES = 32
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
 # name -> (function of labels (N,) and probabilities (N, 7), whether higher is better)
@@ -49,15 +51,35 @@ class Validate(keras.callbacks.Callback):
 class AverageWeights(keras.callbacks.SwapEMAWeights):
     """Gives the model its averaged weights from the end of an epoch to the start of the next.
 
+    The moving statistics of batch normalization belong to the weights of the last steps, so they are computed anew for
+    the averaged ones, from STATISTICS_BATCHES batches of training (Izmailov et al., UAI 2018). Training does not read
+    them, so they are not put back.
+
     At the end of the last epoch Keras would also copy the averages so that weight and average share one array, which
     JAX then deletes. It needs no special case here, since KeepBest sets the weights afterwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
         super().__init__(swap_on_epoch=True)
+        self.batches = batches
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch=-1, logs=logs)
+        compute_statistics(self.model, [self.batches[i][0] for i in range(min(STATISTICS_BATCHES, len(self.batches)))])
+
+
+def compute_statistics(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
+    """Set the moving statistics of each BatchNormalization that trains to the means over `batches` of images."""
+    norms = [
+        layer for layer in all_layers(model) if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    momentums = [norm.momentum for norm in norms]
+    for number, images in enumerate(batches if norms else ()):
+        for norm in norms:
+            norm.momentum = number / (number + 1)
+        model(images, training=True)
+    for norm, momentum in zip(norms, momentums, strict=True):
+        norm.momentum = momentum
 
 
 class KeepBest(keras.callbacks.Callback):

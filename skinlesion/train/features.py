@@ -19,7 +19,7 @@ def are_fixed(classifier: keras.Model, phase: Phase, params: Train) -> bool:
     """Whether an image has the same features in every epoch of the phase."""
     backbone = classifier.get_layer("backbone")
     is_random = len(backbone.variables) > len(backbone.weights)  # the former include random seeds
-    return phase.train == "head" and params.augmentation is None and not is_random
+    return phase.train == "head" and params.augmentation is None and params.mix is None and not is_random
 
 
 def split(classifier: keras.Model) -> tuple[keras.Model, keras.Model]:

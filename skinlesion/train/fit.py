@@ -55,7 +55,7 @@ def fit(
         epochs = min(phase.epochs, params.max_epochs or phase.epochs)
         part = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
         print(f"phase {number} of {len(phases)} (trains: {part}), at most {epochs} epochs", flush=True)
-        freeze.apply(backbone, phase, phases)
+        freeze.apply(backbone, phase)
         trained, inputs, validation_inputs = augmented, train, validation
         if features.are_fixed(model, phase, params):
             body, trained = features.split(model)
@@ -65,12 +65,12 @@ def fit(
             )
         trained.compile(
             optimizer=options.make_optimizer(params, phase.learning_rate),
-            loss=options.make_loss(params.label_smoothing),
+            loss=options.make_loss(params, train[1]),
             metrics=["accuracy"],
         )
-        batches = Batches(*inputs, params.batch_size, seed)
+        batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix)
         callbacks = [
-            *([AverageWeights()] if params.ema else []),
+            *([AverageWeights(batches)] if params.ema else []),
             Validate(*validation_inputs, params.batch_size),
             best,
             *scheduling(params, phase, epochs, start),

@@ -32,19 +32,40 @@ def make_optimizer(params: Train, learning_rate: float) -> keras.optimizers.Opti
     return OPTIMIZERS[params.optimizer](params, learning_rate=learning_rate, **averages)
 
 
-def make_loss(label_smoothing: float) -> str | Callable:
-    """Cross-entropy of labels (N,), numbers of CODES, and probabilities (N, 7).
+def make_loss(params: Train, labels: np.ndarray) -> str | Callable:
+    """Cross-entropy of labels (N,), numbers of CODES, or mixed ones (N, 7), and probabilities (N, 7).
 
-    A smoothed label is 1 - s + s / 7 for its class and s / 7 for the others (Szegedy et al., CVPR 2016).
+    A smoothed label is 1 - s + s / 7 for its class and s / 7 for the others (Szegedy et al., CVPR 2016). With logit
+    adjustment t, the loss takes probabilities times class frequency^t, scaled to sum to 1, so that the model's own are
+    those of equally frequent classes where t is 1 (Menon et al., ICLR 2021).
+
+    Args:
+        labels: of training, (N,), for the frequencies.
     """
-    if not label_smoothing:
+    if not (params.label_smoothing or params.mix or params.logit_adjustment):
         return "sparse_categorical_crossentropy"
+    prior = (np.bincount(labels, minlength=len(CODES)) / len(labels)) ** params.logit_adjustment
 
-    def smoothed(labels, probabilities):
-        targets = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), len(CODES))
-        return keras.losses.categorical_crossentropy(targets, probabilities, label_smoothing=label_smoothing)
+    def loss(labels, probabilities):
+        if not params.mix:
+            labels = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), len(CODES))
+        if params.logit_adjustment:
+            probabilities = probabilities * keras.ops.cast(prior, probabilities.dtype)  # Keras scales them to sum to 1
+        return keras.losses.categorical_crossentropy(labels, probabilities, label_smoothing=params.label_smoothing)
 
-    return smoothed
+    return loss
+
+
+def effective_frequencies(params: Train, labels: np.ndarray) -> np.ndarray:
+    """The class frequencies (7,), summing to 1, that the model's probabilities belong to.
+
+    They are those of the training labels (N,), changed by class weights, sampling and logit adjustment.
+    """
+    counts = np.bincount(labels, minlength=len(CODES)).astype(float)
+    present = counts > 0
+    is_balanced = "balanced" in (params.sampling, params.class_weights)
+    counts[present] **= 0 if is_balanced else 1 - params.logit_adjustment
+    return counts / counts.sum()
 
 
 def balance_classes(labels: np.ndarray) -> dict[int, float]:

@@ -324,8 +324,20 @@ PARAMS = {
         *("train.augmentation.flip_horizontal", "0.2", "0.5"),
     ),
     "a phase that trains nothing known": (
-        {"configurations.quick": [{"train": "tail", "epochs": 1, "learning_rate": 0.1}]},
+        {"configurations.quick": [{"train": "tail", "epochs": 1, "learning_rate": 0.1, "batch_norm": "train"}]},
         *("configurations.quick.0.train", "'tail'", "'head'"),
+    ),
+    "batch normalization that trains in a frozen backbone": (
+        {"configurations.quick": [{"train": "head", "epochs": 1, "learning_rate": 0.1, "batch_norm": "train"}]},
+        *("configurations.quick.0", "batch_norm: frozen"),
+    ),
+    "class frequencies corrected twice": (
+        {"train.sampling": "balanced", "train.logit_adjustment": 1},
+        *("train", "sampling: balanced", "logit_adjustment: 1"),
+    ),
+    "mixed classes that cannot be weighed": (
+        {"train.mix": "cutmix", "train.class_weights": "balanced"},
+        *("train", "mix: cutmix", "class_weights"),
     ),
     "a configuration without phases": ({"configurations.quick": []}, "configurations.quick"),
     "a head of two keys": ({"heads.gap": [{"dropout": 0.3, "dense": 5}]}, "heads.gap.0", "one key", "networks.yaml"),

@@ -36,14 +36,14 @@ SMALL = {
 CASES = {
     "features, then all": {
         "configurations.quick": [
-            {"train": "head", "epochs": 2, "learning_rate": 1e-2},
-            {"train": "all", "epochs": 3, "learning_rate": 3e-3},
+            {"train": "head", "epochs": 2, "learning_rate": 1e-2, "batch_norm": "frozen"},
+            {"train": "all", "epochs": 3, "learning_rate": 3e-3, "batch_norm": "frozen"},
         ],
     },
     "augmented, bfloat16": {
         "train.precision": "mixed_bfloat16",
         "train.augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 30},
-        "configurations.quick": [{"train": "all", "epochs": 3, "learning_rate": 1e-2}],
+        "configurations.quick": [{"train": "all", "epochs": 3, "learning_rate": 1e-2, "batch_norm": "train"}],
     },
 }
 

@@ -65,7 +65,7 @@ def test_no_value_is_defaulted_in_code() -> None:
 def test_what_dvc_writes_for_a_small_number_is_a_number(tmp_path: Path, write_params: Write) -> None:
     # `dvc exp run -S ...=5e-5` leaves `5e-05` in params.yaml, which YAML 1.1 reads as text.
     assert yaml.safe_load("5e-05") == "5e-05"
-    phase = {"train": "all", "epochs": 1, "learning_rate": "5e-05"}
+    phase = {"train": "all", "epochs": 1, "learning_rate": "5e-05", "batch_norm": "train"}
     path = write_params(tmp_path / "params.yaml", QUICK | {"configurations.quick": [phase]})
     assert params.load(path).phases[0].learning_rate == 5e-5
 
@@ -84,5 +84,5 @@ def test_operations_may_all_be_off_where_no_copies_are_made(change: Callable) ->
 
 
 def test_a_number_names_the_first_layer_to_train(change: Callable) -> None:
-    phase = {"train": 100, "epochs": 1, "learning_rate": 0.1}
+    phase = {"train": 100, "epochs": 1, "learning_rate": 0.1, "batch_norm": "frozen"}
     assert change(QUICK | {"configurations.quick": [phase]}).phases[0].train == 100

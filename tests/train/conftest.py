@@ -87,8 +87,11 @@ def train_params(settings: Params) -> Callable[..., Train]:
 
 @pytest.fixture(scope="session")
 def phase() -> Callable[..., Phase]:
-    return lambda train="all", epochs=2, learning_rate=1e-2: Phase(
-        train=train, epochs=epochs, learning_rate=learning_rate
+    return lambda train="all", epochs=2, learning_rate=1e-2, batch_norm=None: Phase(
+        train=train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_norm=batch_norm or ("frozen" if train == "head" else "train"),
     )
 
 

@@ -34,6 +34,33 @@ def test_each_image_once_per_epoch_and_the_last_batch_has_the_rest(size, sizes):
     assert sorted(number for batch in batches for number in batch) == list(range(NUMBER))
 
 
+def test_balanced_sampling_draws_each_class_equally_often_and_each_image_before_any_again():
+    labels = np.repeat([0, 2, 5], [2, 7, 12])
+    batches = Batches(IMAGES, labels, 4, 5, sampling="balanced")
+    drawn = [set()] * 3
+    for epoch in range(3):
+        batches.start(epoch)
+        assert np.bincount(labels[batches.order], minlength=7).tolist() == [7, 0, 7, 0, 0, 7, 0]
+        times = np.bincount(batches.order, minlength=NUMBER)
+        assert sorted(times[:2]) == [3, 4] and set(times[2:9]) == {1} and max(times[9:]) == 1
+        drawn[epoch] = set(batches.order)
+    assert len(drawn[0] | drawn[1] | drawn[2]) > 18
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_mixed_images_have_the_shares_of_both_classes_as_labels(mix):
+    labels = np.arange(7)
+    images = np.eye(7, dtype=np.uint8)[:, None, None, :3] * np.full((7, 96, 96, 3), 200, np.uint8)
+    batches = Batches(images, labels, 7, 5, mix=mix)
+    mixed, soft = batches[0]
+    np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(mixed.mean(axis=(1, 2)), 200 * soft[:, :3], atol=4)  # edges within a pixel
+    assert len(np.unique(soft.round(3))) > 3
+    np.testing.assert_array_equal(batches[0][0], mixed)
+    batches.start(1)
+    assert not np.array_equal(batches[0][0], mixed)
+
+
 def test_seed_and_epoch_decide_the_order():
     """The next seed's first epoch is not this seed's second, as a sum of seed and epoch would make it."""
     orders = {str(order(seed, epoch)) for seed in (0, 5, 6, 2**32 - 1) for epoch in range(4)}

@@ -60,7 +60,7 @@ def test_the_history_has_a_row_per_epoch_and_max_epochs_caps_every_phase(train, 
 
 def test_a_second_phase_starts_with_the_best_weights_of_the_first(train, contrary, phase):
     """It learns almost nothing at its rate: its validation is that of the best epoch, not of the last."""
-    history, best = train([phase(epochs=4), phase(3, 1, 1e-9)], validation=contrary)
+    history, best = train([phase(epochs=4), phase(3, 1, 1e-9, "frozen")], validation=contrary)
     first = history["val_loss"][:4]
     assert first.idxmin() != 3
     assert history["val_loss"].iloc[4] == pytest.approx(first.min(), abs=1e-4)
@@ -95,25 +95,25 @@ def test_a_loss_that_is_not_finite_names_the_remedy(train, phase):
 
 
 KERNELS = {"first/kernel", "first/bias", "second/kernel", "second/bias"}
-
-
-KERNELS = {"first/kernel", "first/bias", "second/kernel", "second/bias"}
+SECOND_NORM = {f"second_norm/{name}" for name in ("gamma", "beta", "moving_mean", "moving_variance")}
 
 
 @pytest.mark.parametrize(
     ("phases", "changed"),
     [
-        ([("all", 1e-2)], None),
-        ([("head", 1e-2)], set()),
-        ([(4, 1e-2)], {"second/kernel", "second/bias"}),
-        ([("head", 1e-4), ("all", 1e-2)], KERNELS),
+        ([("all", 1e-2, "train")], None),
+        ([("head", 1e-2, "frozen")], set()),
+        ([(4, 1e-2, "frozen")], {"second/kernel", "second/bias"}),
+        ([(4, 1e-2, "train")], {"second/kernel", "second/bias", *SECOND_NORM}),
+        ([("head", 1e-4, "frozen"), ("all", 1e-2, "frozen")], KERNELS),
+        ([("head", 1e-4, "frozen"), ("all", 1e-2, "train")], None),
     ],
-    ids=["all", "head", "from layer 4", "head, then all"],
+    ids=["all", "head", "from layer 4", "from layer 4, norm", "head, then all", "head, then all, norm"],
 )
 def test_these_weights_and_moving_statistics_of_the_backbone_change(phases, changed, train, tiny, phase):
     weights = [*tiny.get_layer("backbone").weights, *tiny.get_layer("head").weights]
     before = [weight.numpy() for weight in weights]
-    train([phase(part, 1, rate) for part, rate in phases])
+    train([phase(part, 1, rate, batch_norm) for part, rate, batch_norm in phases])
     moved = {weight.path for weight, old in zip(weights, before, strict=True) if not np.array_equal(weight, old)}
     head = {"probabilities/kernel", "probabilities/bias"}
     assert moved == ({weight.path for weight in weights} if changed is None else changed | head)

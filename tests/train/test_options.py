@@ -8,10 +8,11 @@ from pydantic import ValidationError
 from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.sections import Train
-from skinlesion.train import callbacks, options, schedules
+from skinlesion.train import batches, callbacks, options, schedules
 from skinlesion.train.fit import fit
 
 pytestmark = pytest.mark.training
+EVERY_CLASS = np.arange(7)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.training
         ("optimizer", options.OPTIMIZERS),
         ("class_weights", options.CLASS_WEIGHTS),
         ("schedule", schedules.SCHEDULES),
+        ("sampling", batches.SAMPLINGS),
     ],
 )
 def test_params_names_the_rows_of_the_table(field, table):
@@ -30,7 +32,7 @@ def test_the_committed_values_are_plain_adam(settings):
     optimizer = options.make_optimizer(settings.train, 1e-3)
     expected = keras.optimizers.Adam(1e-3).get_config()
     assert {**optimizer.get_config(), "name": ""} == {**expected, "name": ""}
-    assert options.make_loss(0) == "sparse_categorical_crossentropy"
+    assert options.make_loss(settings.train, EVERY_CLASS) == "sparse_categorical_crossentropy"
 
 
 def test_adamw_decays_kernels_and_nothing_else(train_params):
@@ -42,12 +44,38 @@ def test_adamw_decays_kernels_and_nothing_else(train_params):
     np.testing.assert_array_equal(layer.bias, 1)
 
 
-def test_the_smoothed_loss_is_the_cross_entropy_with_smoothed_labels():
+def test_the_smoothed_loss_is_the_cross_entropy_with_smoothed_labels(train_params):
     predicted = np.random.default_rng(0).dirichlet(np.ones(7), 3).astype("float32")
     targets = np.full((3, 7), 0.1 / 7)
     targets[[0, 1, 2], [6, 0, 3]] += 0.9
-    losses = options.make_loss(0.1)(np.array([6, 0, 3]), predicted)
+    losses = options.make_loss(train_params(label_smoothing=0.1), EVERY_CLASS)(np.array([6, 0, 3]), predicted)
     np.testing.assert_allclose(losses, -(targets * np.log(predicted)).sum(axis=1), rtol=1e-5)
+
+
+def test_the_adjusted_loss_is_that_of_the_probabilities_at_training_frequencies(train_params):
+    labels, truth = np.repeat(np.arange(7), [1, 2, 3, 4, 5, 6, 7]), np.array([6, 0, 3])
+    predicted = np.random.default_rng(0).dirichlet(np.ones(7), 3).astype("float32")
+    for strength in (0.5, 1):
+        losses = options.make_loss(train_params(logit_adjustment=strength), labels)(truth, predicted)
+        at_training = predicted * (np.arange(1, 8) / 28) ** strength
+        at_training /= at_training.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(losses, -np.log(at_training[range(3), truth]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [1 / 6, 2 / 6, 3 / 6]),
+        ({"class_weights": "balanced"}, [1 / 3, 1 / 3, 1 / 3]),
+        ({"sampling": "balanced"}, [1 / 3, 1 / 3, 1 / 3]),
+        ({"logit_adjustment": 1}, [1 / 3, 1 / 3, 1 / 3]),
+        ({"logit_adjustment": 0.5}, np.sqrt([1, 2, 3]) / np.sqrt([1, 2, 3]).sum()),
+    ],
+)
+def test_frequencies_that_the_probabilities_belong_to(changes, expected, train_params):
+    frequencies = options.effective_frequencies(train_params(**changes), np.array([0, 2, 2, 5, 5, 5]))
+    np.testing.assert_allclose(frequencies[[0, 2, 5]], expected)
+    assert frequencies.sum() == pytest.approx(1)
 
 
 def test_class_weights_are_inverse_to_the_counts():
@@ -142,12 +170,24 @@ def test_averages_are_validated_and_kept_and_do_not_change_training(
     np.testing.assert_allclose(plain["loss"], history["loss"], rtol=1e-4)
 
 
+def test_moving_statistics_are_those_of_the_averaged_weights(make_tiny, easy, easy_validation, train_params, phase):
+    """With a momentum near 1 the averages are almost the first weights, far from the last steps' statistics."""
+    model = make_tiny()
+    fit(model, easy, easy_validation, [phase(epochs=1, learning_rate=0.1)], train_params(ema=0.99, batch_size=44), 3)
+    backbone = model.get_layer("backbone")
+    pixels = model.get_layer("preprocessing")(easy[0])
+    features = keras.Model(backbone.inputs[0], backbone.get_layer("first").output)(pixels)
+    norm = backbone.get_layer("first_norm")
+    np.testing.assert_allclose(norm.moving_mean, np.mean(features, axis=(0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(norm.moving_variance, np.var(features, axis=(0, 1, 2)), rtol=1e-3)
+
+
 def test_with_all_options_the_loss_falls_and_the_same_seed_gives_the_same_history(
     make_tiny, easy, easy_validation, train_params, phase
 ):
     section = train_params(
         optimizer="adamw", weight_decay=0.01, label_smoothing=0.1, schedule="cosine", warmup_epochs=1, ema=0.5,
-        class_weights="balanced", monitor="accuracy",
+        logit_adjustment=0.5, mix="mixup", monitor="accuracy",
     )  # fmt: skip
     first, second = (fit(make_tiny(), easy, easy_validation, [phase(epochs=4)], section, 3)[0] for _ in range(2))
     assert first["loss"].iloc[-1] < first["loss"].iloc[0]

@@ -171,8 +171,8 @@ def test_mixed_precision_and_frozen_layers_end_in_a_float32_model_that_predicts_
         "train.precision": "mixed_bfloat16",
         "train.deterministic": False,  # too late to enable in this process
         "configurations.quick": [
-            {"train": "head", "epochs": 1, "learning_rate": 1e-2},
-            {"train": 8, "epochs": 1, "learning_rate": 1e-3},
+            {"train": "head", "epochs": 1, "learning_rate": 1e-2, "batch_norm": "frozen"},
+            {"train": 8, "epochs": 1, "learning_rate": 1e-3, "batch_norm": "frozen"},
         ],
     }
     folder = make_set("train", "validation", changes=changes)

@@ -77,11 +77,21 @@ Head = Annotated[list[HeadLayer], AfterValidator(check_order)]
 
 
 class Phase(Section):
-    """A phase of training: `train` is all, head, or the number of the first layer of the backbone to train."""
+    """A phase of training: `train` is all, head, or the number of the first layer of the backbone to train.
+
+    `batch_norm` says whether the BatchNormalization of the backbone's layers that train does so too.
+    """
 
     train: Literal["all", "head"] | Annotated[int, Field(ge=1)]
     epochs: Count
     learning_rate: Positive
+    batch_norm: Literal["train", "frozen"]
+
+    @model_validator(mode="after")
+    def check(self) -> "Phase":
+        if self.train == "head" and self.batch_norm == "train":
+            raise ValueError("train: head freezes the backbone with its batch normalization. Set batch_norm: frozen")
+        return self
 
 
 Configuration = Annotated[list[Phase], Field(min_length=1)]

@@ -121,6 +121,9 @@ class Train(Section):
     batch_size: Count
     max_epochs: Count | None
     class_weights: Literal["none", "balanced"]
+    sampling: Literal["shuffle", "balanced"]
+    mix: Literal["mixup", "cutmix"] | None
+    logit_adjustment: Fraction
     augmentation: Augmentation | None
     label_smoothing: Range
     optimizer: Literal["adam", "adamw"]
@@ -144,6 +147,15 @@ class Train(Section):
         if self.weight_decay and self.optimizer != "adamw":
             fault = f"weight_decay is {self.weight_decay:g}, but {self.optimizer} has none"
             raise ValueError(f"{fault}. Set optimizer: adamw, or weight_decay: 0")
+        balancing = {
+            "class_weights: balanced": self.class_weights == "balanced",
+            "sampling: balanced": self.sampling == "balanced",
+            f"logit_adjustment: {self.logit_adjustment:g}": self.logit_adjustment > 0,
+        }
+        if len(both := [name for name, is_set in balancing.items() if is_set]) > 1:
+            raise ValueError(f"{' and '.join(both)} correct the class frequencies twice. Set one of them")
+        if self.mix and self.class_weights == "balanced":
+            raise ValueError(f"mix: {self.mix} gives images two classes, but class_weights weigh one. Set one of them")
         return self
 
 
@@ -151,3 +163,4 @@ class Evaluate(Section):
     batch_size: Count
     tta: Literal[1, 8]
     bootstrap: Annotated[int, Field(ge=100)]
+    decision: Literal["raw", "uniform"]

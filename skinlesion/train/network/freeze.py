@@ -21,19 +21,18 @@ def check(backbone: keras.Model, phases: list[Phase]) -> None:
             )
 
 
-def apply(backbone: keras.Model, phase: Phase, phases: list[Phase]) -> None:
-    """Set which layers of the backbone train in `phase`, one of `phases`. Compile the model afterwards.
+def apply(backbone: keras.Model, phase: Phase) -> None:
+    """Set which layers of the backbone train in `phase`. Compile the model afterwards.
 
-    If any phase freezes layers, BatchNormalization stays in inference mode in every phase: its moving statistics belong
-    to the frozen weights (keras.io/guides/transfer_learning).
+    A frozen BatchNormalization is in inference mode: it uses its moving statistics and keeps them
+    (keras.io/guides/transfer_learning).
     """
     first = {"all": 0, "head": len(backbone.layers)}.get(phase.train, phase.train)
-    keeps_statistics = any(other.train != "all" for other in phases)
     backbone.trainable = True
     for number, layer in enumerate(backbone.layers):
         layer.trainable = number >= first
         for part in all_layers(layer):
-            if keeps_statistics and isinstance(part, keras.layers.BatchNormalization):
+            if phase.batch_norm == "frozen" and isinstance(part, keras.layers.BatchNormalization):
                 part.trainable = False
     for weight in backbone.weights:
         if weight.name in NEVER_TRAIN:

@@ -1,7 +1,7 @@
 """Reads a state dict that PyTorch saved before version 1.6, without PyTorch and without running code from the file.
 
-The file is three pickles (magic number, protocol version, type sizes), the state dict, the keys of its storages, and the
-storages: each a count (int64), then the numbers, little-endian.
+The file is three pickles (magic number, protocol version, type sizes), the state dict, the keys of its storages, and
+the storages: each a count (int64), then the numbers, little-endian.
 """
 
 import pickle
@@ -34,7 +34,9 @@ class Tensor:
     def to_array(self) -> np.ndarray:
         """Raises ValueError if the view leaves its storage."""
         numbers, size = self.storage.numbers, self.storage.dtype.itemsize
-        return np.ndarray(self.shape, numbers.dtype, numbers, self.offset * size, [size * step for step in self.strides])
+        return np.ndarray(
+            self.shape, numbers.dtype, numbers, self.offset * size, [size * step for step in self.strides]
+        )
 
 
 class StateUnpickler(pickle.Unpickler):

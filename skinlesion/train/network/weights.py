@@ -82,9 +82,9 @@ def load_torch(network: keras.Model, path: Path) -> None:
     state = read_state(path)
     arrays = [array for name, array in state.items() if not name.startswith("_fc.") and array.dtype.kind == "f"]
     depthwise = {id(layer.kernel) for layer in network.layers if isinstance(layer, keras.layers.DepthwiseConv2D)}
-    for weight, array in zip_longest(network.weights, arrays, fillvalue=np.empty(0)):
-        if array.ndim == 4:  # from (out, in, height, width)
-            array = array.transpose((2, 3, 0, 1) if id(weight) in depthwise else (2, 3, 1, 0))
-        if array.shape != weight.shape:
-            raise UserError(f"model.weights: {path} holds {array.shape} where {network.name} has {weight.shape}. Set another row")
-        weight.assign(array)
+    for weight, array in zip_longest(network.weights, arrays):
+        axes = (2, 3, 0, 1) if id(weight) in depthwise else (2, 3, 1, 0)  # from (out, in, height, width)
+        values = array.transpose(axes) if np.ndim(array) == 4 else array
+        if weight is None or np.shape(values) != weight.shape:
+            raise UserError(f"model.weights: {path} has other layers than {network.name}. Install its package again")
+        weight.assign(values)

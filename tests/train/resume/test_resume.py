@@ -143,7 +143,7 @@ def test_an_experiment_of_the_queue_keeps_its_progress_in_the_repository(tmp_pat
         {"images.fit": "stretch"},
         {"train.batch_size": 16},
         {"model.attention": "se"},
-        {"configurations.quick": [{"train": "all", "epochs": 21, "learning_rate": 3.0e-4}]},
+        {"configurations.quick": [{"train": "all", "epochs": 21, "learning_rate": 3.0e-4, "batch_norm": "train"}]},
         {"heads.gap": [{"average_pool": "global"}, {"dropout": 0.2}]},
     ],
     ids=lambda changes: next(iter(changes)),
