@@ -3,7 +3,7 @@
 import pandas as pd
 
 from skinlesion.core import tables
-from skinlesion.evaluate import results
+from skinlesion.evaluate import decision, results
 from skinlesion.model import dataset, predictions
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -22,17 +22,20 @@ def main() -> dict:
     for split in ("validation", "test"):
         _, images, labels = dataset.load(splits, split)
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
-        if split == "validation" and how.tta > 1:  # an average of views is less confident
-            calibration = calibration.refitted(labels, raw)
-        parts.append(predictions.make_table(split, raw, calibration, splits, metadata))
+        if split == "validation":
+            if how.tta > 1:  # an average of views is less confident
+                calibration = calibration.refitted(labels, raw)
+            exponent = decision.DECISIONS[how.decision](calibration, labels, raw)
+        parts.append(predictions.make_table(split, raw, calibration, exponent, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
-    return describe(settings)
+    return describe(settings, exponent)
 
 
-def describe(settings: params.Params) -> dict:
+def describe(settings: params.Params, exponent: float) -> dict:
     """Write all that follows from predictions.csv; return the content of metrics/test.json."""
     result = results.evaluate_table(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
-    figures = {"protocol": settings.split.protocol, **result.figures}
+    rule = {"decision_exponent": exponent} if settings.evaluate.decision != "raw" else {}
+    figures = {"protocol": settings.split.protocol, **rule, **result.figures}
     with replace_folder(paths.EVALUATE_PLOTS) as target:
         for name, table in result.tables.items():
             tables.write(target / f"{name}.csv", table, float_format="%.4g")

@@ -75,21 +75,21 @@ def classes(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
     Returns:
         Columns dx, measure, value, low, high, support (test images). A class with support 0 has NaN in all three.
     """
-    raw = test.probabilities["raw"]
-    predicted = raw.argmax(axis=1)
+    probabilities = test.headline
+    predicted = probabilities.argmax(axis=1)
     values = class_metrics(count_confusions(test.labels, predicted))
     drawn_f1 = class_metrics(draws.confusions(test.labels, predicted, len(CODES)))["f1"]
     rows = []
     for number, code in enumerate(CODES):
         truth, called = test.labels == number, predicted == number
         estimates = {name: value[number] for name, value in values.items()}
-        estimates["roc_auc"] = roc_auc(truth, raw[:, number])
+        estimates["roc_auc"] = roc_auc(truth, probabilities[:, number])
         bounds = {
             "sensitivity": draws.select(truth).proportion_interval(called[truth]),
             "specificity": draws.select(~truth).proportion_interval(~called[~truth]),
             "precision": draws.select(called).proportion_interval(truth[called]),
             "f1": interval(drawn_f1[:, number]),
-            "roc_auc": interval(draws.roc_auc(truth, raw[:, number])),
+            "roc_auc": interval(draws.roc_auc(truth, probabilities[:, number])),
         }
         for measure, value in estimates.items():
             row = (value, *bounds[measure]) if truth.any() else (np.nan, np.nan, np.nan)
@@ -105,7 +105,7 @@ def leaks(test: Predictions) -> pd.DataFrame:
         two strata are scored over the `classes` that both have, so that the scores are comparable. If one stratum is
         empty, the other is scored over its own classes. If they share no class, both scores are NaN.
     """
-    predicted, leaked = test.probabilities["raw"].argmax(axis=1), test.rows["leaked"].to_numpy(dtype=bool)
+    predicted, leaked = test.headline.argmax(axis=1), test.rows["leaked"].to_numpy(dtype=bool)
     leaked_classes, clean_classes = set(test.labels[leaked]), set(test.labels[~leaked])
     shared = leaked_classes & clean_classes if leaked.any() and not leaked.all() else leaked_classes | clean_classes
     strata = {

@@ -25,18 +25,19 @@ class Results:
 def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     """Evaluate a predictions table with `bootstrap` draws of lesions for the intervals.
 
-    Metrics use the raw probabilities, as published ones do. The tables `calibration` and `reliability` show all three
-    variants. Operating points and decision curve, which are about decisions, use the natural probabilities.
+    Metrics use the raw probabilities, as published ones do, or what evaluate.decision makes of them. The tables
+    `calibration` and `reliability` show all three variants. Operating points and decision curve, which are about
+    decisions, use the natural probabilities.
     """
     validation, test = (predictions.select_split(table, split) for split in ("validation", "test"))
-    labels, raw, natural = test.labels, test.probabilities["raw"], test.probabilities["natural"]
+    labels, headline, natural = test.labels, test.headline, test.probabilities["natural"]
     draws = Bootstrap.draw(test.rows["group"], bootstrap, seed)
-    predicted = raw.argmax(axis=1)
+    predicted = headline.argmax(axis=1)
     drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
     bounds = {name: interval(values) for name, values in drawn.items()}
     bounds["accuracy"] = draws.proportion_interval(predicted == labels)
-    values = metrics.headline(labels, raw)
-    malignant = clinical.malignant_metrics(labels, raw, draws)
+    values = metrics.headline(labels, headline)
+    malignant = clinical.malignant_metrics(labels, headline, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
     return Results(
         figures={name: round_or_none(value) for name, value in values.items()},
@@ -44,9 +45,9 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
             name: {"low": round_or_none(low), "high": round_or_none(high)} for name, (low, high) in bounds.items()
         },
         tables={
-            "confusion": plots.confusion(labels, raw),
-            "roc": plots.roc(labels, raw),
-            "precision_recall": plots.precision_recall(labels, raw),
+            "confusion": plots.confusion(labels, headline),
+            "roc": plots.roc(labels, headline),
+            "precision_recall": plots.precision_recall(labels, headline),
             "classes": plots.classes(test, draws),
             "malignant": malignant,
             "reliability": plots.reliability_by_variant(test),

@@ -46,7 +46,7 @@ def evaluate_subgroups(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
 
 def subgroup_metrics(test: Predictions, members: np.ndarray, draws: Bootstrap) -> dict[str, float]:
     """Compute METRICS of the images `members` (mask)."""
-    labels, predicted = test.labels[members], test.probabilities["raw"][members].argmax(axis=1)
+    labels, predicted = test.labels[members], test.headline[members].argmax(axis=1)
     draws = draws.select(members)
 
     def balanced_accuracies(draws: Bootstrap) -> np.ndarray:

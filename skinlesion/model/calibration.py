@@ -44,6 +44,13 @@ class Calibration:
         """The model's probabilities (N, 7) at its temperature, for images at natural class frequencies."""
         return to_frequencies(self.scaled(probabilities), self.trained, self.natural)
 
+    def decided(self, raw: np.ndarray, exponent: float) -> np.ndarray:
+        """The model's probabilities (N, 7) divided by its class frequencies of training to the power of `exponent`.
+
+        With 1 every class counts as equally frequent, which is what balanced accuracy rewards; 0 changes nothing.
+        """
+        return to_frequencies(raw, self.trained**exponent, np.ones(len(CODES))) if exponent else raw
+
     def refitted(self, labels: np.ndarray, probabilities: np.ndarray) -> "Calibration":
         """This calibration with the temperature fitted to validation: labels (N,) and probabilities (N, 7).
 

@@ -11,6 +11,7 @@ from skinlesion.model.calibration import Calibration
 ABOUT = ["age", "sex", "localization", "dx_type"]  # columns of the metadata, for the subgroups
 COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
 VARIANTS = {"raw": "", "calibrated": "calibrated_", "natural": "natural_"}  # -> prefix of its seven columns
+DECISION = "decision_"  # prefix of the headline's columns, where a decision rule makes them differ from the raw ones
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,22 @@ class Predictions:
     """One split: rows (the columns above), labels (N,) as numbers of CODES, and (N, 7) probabilities by variant.
 
     raw: the model's output. calibrated: at its temperature. natural: also corrected to natural class frequencies.
+    headline: what the headline figures are computed from: raw, or changed by the decision rule.
     """
 
     rows: pd.DataFrame
     labels: np.ndarray
     probabilities: dict[str, np.ndarray]
+    headline: np.ndarray
 
 
 def make_table(
-    split: str, raw: np.ndarray, calibration: Calibration, splits: pd.DataFrame, metadata: pd.DataFrame
+    split: str,
+    raw: np.ndarray,
+    calibration: Calibration,
+    exponent: float,
+    splits: pd.DataFrame,
+    metadata: pd.DataFrame,
 ) -> pd.DataFrame:
     """A row for each image of `split`, in the order of data/splits.csv, probabilities to 6 significant digits.
 
@@ -34,17 +42,21 @@ def make_table(
 
     Args:
         raw: (N, 7).
+        exponent: of the decision rule, see Calibration.decided; 0: raw.
         splits, metadata: data/splits.csv and data/merged/metadata.csv, whole.
     """
     rows = splits[splits["split"] == split]
     originals = splits.loc[~splits["augmented"], "group"].value_counts()
     rows = rows.assign(lesion_images=rows["group"].map(originals))
     rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
-    rows["predicted"] = np.array(CODES)[significant(raw).argmax(axis=1)]
-    by_variant = {"raw": raw, "calibrated": calibration.scaled(raw), "natural": calibration.corrected(raw)}
+    headline = calibration.decided(raw, exponent)
+    rows["predicted"] = np.array(CODES)[significant(headline).argmax(axis=1)]
+    by_prefix = {"": raw, "calibrated_": calibration.scaled(raw), "natural_": calibration.corrected(raw)}
+    if exponent:
+        by_prefix[DECISION] = headline
     columns = [
-        pd.DataFrame(significant(by_variant[variant]), columns=[f"{prefix}{code}" for code in CODES])
-        for variant, prefix in VARIANTS.items()
+        pd.DataFrame(significant(values), columns=[f"{prefix}{code}" for code in CODES])
+        for prefix, values in by_prefix.items()
     ]
     return pd.concat([rows[COLUMNS].reset_index(drop=True), *columns], axis=1)
 
@@ -57,8 +69,11 @@ def significant(values: np.ndarray) -> np.ndarray:
 def select_split(table: pd.DataFrame, split: str) -> Predictions:
     """Read one split of a predictions table; each row of probabilities is scaled to sum to 1 again."""
     rows = table[table["split"] == split].reset_index(drop=True)
-    probabilities = {}
-    for variant, prefix in VARIANTS.items():
+
+    def read(prefix: str) -> np.ndarray:
         values = rows[[f"{prefix}{code}" for code in CODES]].to_numpy()
-        probabilities[variant] = values / values.sum(axis=1, keepdims=True)
-    return Predictions(rows[COLUMNS], rows["dx"].map(CODES.index).to_numpy(), probabilities)
+        return values / values.sum(axis=1, keepdims=True)
+
+    probabilities = {variant: read(prefix) for variant, prefix in VARIANTS.items()}
+    headline = read(DECISION) if f"{DECISION}{CODES[0]}" in rows else probabilities["raw"]
+    return Predictions(rows[COLUMNS], rows["dx"].map(CODES.index).to_numpy(), probabilities, headline)

@@ -21,13 +21,18 @@ def predict(*cases: tuple[str, str, float], images_per_lesion: int = 1) -> Predi
     rows = rows.assign(path=number.map("{:03d}.png".format), group=number // images_per_lesion)
     calibrated = np.array([[(1 - confidence) / 6] * 7 for confidence in rows["confidence"]])
     calibrated[number, rows["predicted"].map(CODES.index)] = rows.pop("confidence")
-    return Predictions(rows, rows["dx"].map(CODES.index).to_numpy(), {"calibrated": calibrated, "raw": 1 - calibrated})
+    return Predictions(rows, rows["dx"].map(CODES.index).to_numpy(), {"calibrated": calibrated}, 1 - calibrated)
 
 
 def shuffle(predictions: Predictions) -> Predictions:
     order = np.random.default_rng(0).permutation(len(predictions.rows))
     probabilities = {name: values[order] for name, values in predictions.probabilities.items()}
-    return Predictions(predictions.rows.iloc[order].reset_index(drop=True), predictions.labels[order], probabilities)
+    return Predictions(
+        predictions.rows.iloc[order].reset_index(drop=True),
+        predictions.labels[order],
+        probabilities,
+        predictions.headline[order],
+    )
 
 
 MIXED = predict(

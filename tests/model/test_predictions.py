@@ -44,8 +44,8 @@ def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype={"group": str})
 
 
-def write(splits: pd.DataFrame, raw: np.ndarray, split: str = "test") -> pd.DataFrame:
-    return predictions.make_table(split, raw, CALIBRATION, splits, METADATA)
+def write(splits: pd.DataFrame, raw: np.ndarray, split: str = "test", exponent: float = 0) -> pd.DataFrame:
+    return predictions.make_table(split, raw, CALIBRATION, exponent, splits, METADATA)
 
 
 def test_rows_are_those_of_the_split_with_their_metadata(splits):
@@ -68,6 +68,19 @@ def test_labels_and_variants_return_from_the_file_in_any_order_of_columns(splits
     for variant, values in expected.items():
         np.testing.assert_allclose(part.probabilities[variant], values, atol=2e-6)
         np.testing.assert_allclose(part.probabilities[variant].sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize(("exponent", "factors"), [(0, [1, 1, 1]), (1, [2, 4, 8]), (0.5, [2**0.5, 2, 8**0.5])])
+def test_the_decision_rule_divides_by_training_frequencies_and_decides_the_prediction(exponent, factors, splits):
+    trained = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8, 0, 0, 0])
+    raw = np.array([[0.5, 0.3, 0.2, 0, 0, 0, 0]] * 3)
+    calibration = Calibration(2.0, trained, trained)
+    table = predictions.make_table("test", raw, calibration, exponent, splits, METADATA)
+    part = predictions.select_split(through_a_file(table), "test")
+    expected = raw[:, :3] * factors / (raw[0, :3] @ factors)
+    np.testing.assert_allclose(part.headline[:, :3], expected, atol=1e-5)
+    assert set(table["predicted"]) == {CODES[expected[0].argmax()]}
+    np.testing.assert_allclose(part.probabilities["raw"][:, :3], raw[:, :3], atol=1e-6)
 
 
 def test_each_column_of_the_file_holds_what_its_name_says(splits):

@@ -149,7 +149,7 @@ def test_metrics_follow_from_the_predictions_alone_and_thresholds_not_from_test_
         shutil.copy(evaluated / paths.PREDICTIONS, tmp_path / paths.PREDICTIONS)
     for name in ("params.yaml", "networks.yaml"):
         shutil.copy(evaluated / name, tmp_path)
-    in_folder(tmp_path, lambda: stages.evaluate.describe(params.load()))
+    in_folder(tmp_path, lambda: stages.evaluate.describe(params.load(), 0.0))
     if not shuffled:
         assert written(tmp_path) == written(evaluated)
         return
