@@ -3,7 +3,7 @@
 import pandas as pd
 
 from skinlesion.core import tables
-from skinlesion.evaluate import decision, results
+from skinlesion.evaluate import decision, floors, results
 from skinlesion.model import dataset, predictions
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -17,6 +17,7 @@ def main() -> dict:
 
     how = settings.evaluate
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
+    patients = floors.predict_patients(splits, metadata, settings.seed)
     trained = bundle.load(paths.MODEL)
     calibration, parts = trained.calibration, []
     for split in ("validation", "test"):
@@ -26,7 +27,8 @@ def main() -> dict:
             if how.tta > 1:  # an average of views is less confident
                 calibration = calibration.refitted(labels, raw)
             exponent = decision.DECISIONS[how.decision](calibration, labels, raw)
-        parts.append(predictions.make_table(split, raw, calibration, exponent, splits, metadata))
+        patient = patients[splits["split"] == split]
+        parts.append(predictions.make_table(split, raw, calibration, exponent, patient, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
     return describe(settings, exponent)
 

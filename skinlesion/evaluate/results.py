@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.evaluate import clinical, metrics, plots, subgroups
+from skinlesion.evaluate import clinical, floors, metrics, plots, subgroups
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.model import predictions
 
@@ -39,6 +39,8 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     values = metrics.headline(labels, headline)
     malignant = clinical.malignant_metrics(labels, headline, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
+    compared = floors.compare(validation, test, draws)
+    values |= compared.figures
     return Results(
         figures={name: round_or_none(value) for name, value in values.items()},
         intervals={
@@ -50,6 +52,7 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
             "precision_recall": plots.precision_recall(labels, headline),
             "classes": plots.classes(test, draws),
             "malignant": malignant,
+            "floors": compared.table,
             "reliability": plots.reliability_by_variant(test),
             "calibration": plots.calibration(test),
             "leaks": plots.leaks(test),

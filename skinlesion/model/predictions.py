@@ -11,6 +11,7 @@ from skinlesion.model.calibration import Calibration
 ABOUT = ["age", "sex", "localization", "dx_type"]  # columns of the metadata, for the subgroups
 COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
 VARIANTS = {"raw": "", "calibrated": "calibrated_", "natural": "natural_"}  # -> prefix of its seven columns
+PATIENT = "patient_"  # prefix of the probabilities from age, sex and site alone
 DECISION = "decision_"  # prefix of the headline's columns, where a decision rule makes them differ from the raw ones
 
 
@@ -19,13 +20,15 @@ class Predictions:
     """One split: rows (the columns above), labels (N,) as numbers of CODES, and (N, 7) probabilities by variant.
 
     raw: the model's output. calibrated: at its temperature. natural: also corrected to natural class frequencies.
-    headline: what the headline figures are computed from: raw, or changed by the decision rule.
+    headline: what the headline figures are computed from: raw, or changed by the decision rule. patient: from age, sex
+    and site, without the image.
     """
 
     rows: pd.DataFrame
     labels: np.ndarray
     probabilities: dict[str, np.ndarray]
     headline: np.ndarray
+    patient: np.ndarray
 
 
 def make_table(
@@ -33,6 +36,7 @@ def make_table(
     raw: np.ndarray,
     calibration: Calibration,
     exponent: float,
+    patient: np.ndarray,
     splits: pd.DataFrame,
     metadata: pd.DataFrame,
 ) -> pd.DataFrame:
@@ -43,6 +47,7 @@ def make_table(
     Args:
         raw: (N, 7).
         exponent: of the decision rule, see Calibration.decided; 0: raw.
+        patient: (N, 7), from age, sex and site.
         splits, metadata: data/splits.csv and data/merged/metadata.csv, whole.
     """
     rows = splits[splits["split"] == split]
@@ -51,7 +56,12 @@ def make_table(
     rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
     headline = calibration.decided(raw, exponent)
     rows["predicted"] = np.array(CODES)[significant(headline).argmax(axis=1)]
-    by_prefix = {"": raw, "calibrated_": calibration.scaled(raw), "natural_": calibration.corrected(raw)}
+    by_prefix = {
+        "": raw,
+        "calibrated_": calibration.scaled(raw),
+        "natural_": calibration.corrected(raw),
+        PATIENT: patient,
+    }
     if exponent:
         by_prefix[DECISION] = headline
     columns = [
@@ -76,4 +86,4 @@ def select_split(table: pd.DataFrame, split: str) -> Predictions:
 
     probabilities = {variant: read(prefix) for variant, prefix in VARIANTS.items()}
     headline = read(DECISION) if f"{DECISION}{CODES[0]}" in rows else probabilities["raw"]
-    return Predictions(rows[COLUMNS], rows["dx"].map(CODES.index).to_numpy(), probabilities, headline)
+    return Predictions(rows[COLUMNS], rows["dx"].map(CODES.index).to_numpy(), probabilities, headline, read(PATIENT))

@@ -15,14 +15,35 @@ DIAGNOSED_BY = {
     "consensus": "expert consensus",
     "confocal": "confocal microscopy",
 }
+# models of plots/evaluate/floors.csv -> their names
+FLOORS = {
+    "majority": "the most frequent class, always",
+    "patient": "age, sex and site (gradient boosting)",
+    "images": "the images (this model)",
+    "fusion": "images with age, sex and site",
+}
 STRATA = {"all": "all test images", "without": "without a sibling in train"}
 
 
 def tabulate_metrics(inputs: Inputs) -> Table:
     """Tabulate metrics/test.json, with the intervals that exist."""
-    names = [name for name in inputs.metrics["test"] if name != "protocol"]
+    beside = tuple(f"{model}_" for model in FLOORS)  # these have a table of their own
+    names = [name for name in inputs.metrics["test"] if name != "protocol" and not name.startswith(beside)]
     rows = [(name_measure(name), read_estimate(inputs, name)) for name in names]
     return Table("Metrics on the test split, some with 95% CI", ("Metric", "Value"), rows)
+
+
+def tabulate_floors(inputs: Inputs) -> Table:
+    """Tabulate the scores of what needs no image, of the images, and of both together."""
+    table = inputs.tables["floors"].set_index(["model", "measure"])
+    measures = table.index.unique("measure")
+    rows = [
+        (name, *(Estimate(*table.loc[(model, measure), ["value", "low", "high"]]) for measure in measures))
+        for model, name in FLOORS.items()
+    ]
+    return Table(
+        "What the images add, on the test split, some with 95% CI", ("From", *map(name_measure, measures)), rows
+    )
 
 
 def tabulate_classes(inputs: Inputs) -> Table:

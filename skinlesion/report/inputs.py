@@ -21,7 +21,8 @@ METRICS = {
     "intervals": paths.INTERVALS_METRICS,
 }
 CURVES = ("roc", "precision_recall", "reliability", "decision_curve")
-EVALUATED = ("confusion", "classes", "malignant", "subgroups", "operating_points", "calibration", "leaks", *CURVES)
+SCORES = ("classes", "malignant", "floors", "subgroups", "operating_points", "calibration", "leaks")
+EVALUATED = ("confusion", *SCORES, *CURVES)
 TABLES = {
     **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in EVALUATED},
     **{name: paths.EXPLORE_PLOTS / f"{name}.csv" for name in ("age", "sex", "localization")},

@@ -20,7 +20,7 @@ PROBABILITIES[:, 4] = [0.0, 0.0, 0.0, 0.0, 0.6]
 
 ROWS = pd.DataFrame({"group": list("aabcd"), "leaked": [True, True, False, False, False]})
 VARIANTS = {"raw": PROBABILITIES, "calibrated": PROBABILITIES, "natural": np.full((5, 7), 1 / 7)}
-TEST = Predictions(ROWS, LABELS, VARIANTS, PROBABILITIES)
+TEST = Predictions(ROWS, LABELS, VARIANTS, PROBABILITIES, PROBABILITIES)
 DRAWS = Bootstrap.draw(ROWS["group"], 200, seed=1)
 
 

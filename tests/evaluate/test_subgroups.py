@@ -27,7 +27,7 @@ DRAWS = Bootstrap.draw(ROWS["group"], 200, seed=0)
 
 
 def evaluate(rows: pd.DataFrame) -> pd.DataFrame:
-    test = Predictions(rows, LABELS, {}, np.eye(7)[PREDICTED])
+    test = Predictions(rows, LABELS, {}, np.eye(7)[PREDICTED], np.eye(7)[PREDICTED])
     draws = Bootstrap.draw(rows["group"], 200, seed=0)
     return evaluate_subgroups(test, draws).set_index(["subgroup", "value"])
 

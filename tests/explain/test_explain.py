@@ -32,7 +32,7 @@ def splits(project: Callable) -> pd.DataFrame:
     bundle.save(model, CALIBRATION, "crop", paths.MODEL)
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     raw = probabilities(model, dataset.load(splits, "test")[1], 32)
-    tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, 0, splits, metadata))
+    tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, 0, raw, splits, metadata))
     return splits
 
 

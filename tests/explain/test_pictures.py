@@ -21,7 +21,9 @@ def predict(*cases: tuple[str, str, float], images_per_lesion: int = 1) -> Predi
     rows = rows.assign(path=number.map("{:03d}.png".format), group=number // images_per_lesion)
     calibrated = np.array([[(1 - confidence) / 6] * 7 for confidence in rows["confidence"]])
     calibrated[number, rows["predicted"].map(CODES.index)] = rows.pop("confidence")
-    return Predictions(rows, rows["dx"].map(CODES.index).to_numpy(), {"calibrated": calibrated}, 1 - calibrated)
+    return Predictions(
+        rows, rows["dx"].map(CODES.index).to_numpy(), {"calibrated": calibrated}, 1 - calibrated, calibrated
+    )
 
 
 def shuffle(predictions: Predictions) -> Predictions:
@@ -32,6 +34,7 @@ def shuffle(predictions: Predictions) -> Predictions:
         predictions.labels[order],
         probabilities,
         predictions.headline[order],
+        predictions.patient[order],
     )
 
 

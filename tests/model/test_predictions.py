@@ -45,7 +45,7 @@ def through_a_file(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(splits: pd.DataFrame, raw: np.ndarray, split: str = "test", exponent: float = 0) -> pd.DataFrame:
-    return predictions.make_table(split, raw, CALIBRATION, exponent, splits, METADATA)
+    return predictions.make_table(split, raw, CALIBRATION, exponent, raw[::-1], splits, METADATA)
 
 
 def test_rows_are_those_of_the_split_with_their_metadata(splits):
@@ -75,7 +75,7 @@ def test_the_decision_rule_divides_by_training_frequencies_and_decides_the_predi
     trained = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8, 0, 0, 0])
     raw = np.array([[0.5, 0.3, 0.2, 0, 0, 0, 0]] * 3)
     calibration = Calibration(2.0, trained, trained)
-    table = predictions.make_table("test", raw, calibration, exponent, splits, METADATA)
+    table = predictions.make_table("test", raw, calibration, exponent, raw, splits, METADATA)
     part = predictions.select_split(through_a_file(table), "test")
     expected = raw[:, :3] * factors / (raw[0, :3] @ factors)
     np.testing.assert_allclose(part.headline[:, :3], expected, atol=1e-5)
@@ -87,6 +87,7 @@ def test_each_column_of_the_file_holds_what_its_name_says(splits):
     """Other programs read the file by these names."""
     table = through_a_file(write(splits, RAW[:3]))
     by_prefix = {"": RAW[:3], "calibrated_": CALIBRATION.scaled(RAW[:3]), "natural_": CALIBRATION.corrected(RAW[:3])}
+    by_prefix["patient_"] = RAW[2::-1]
     for prefix, values in by_prefix.items():
         np.testing.assert_allclose(table[[prefix + code for code in CODES]], values, atol=2e-6)
 

@@ -12,7 +12,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import results
 from skinlesion.explore import counts
 from skinlesion.model.calibration import scale
-from skinlesion.model.predictions import VARIANTS
+from skinlesion.model.predictions import PATIENT, VARIANTS
 from skinlesion.report.inputs import PICTURES, Inputs, to_plain
 from skinlesion.report.provenance import Provenance
 from skinlesion.runtime import params
@@ -53,8 +53,10 @@ def make_predictions(lesions: dict[str, int] = LESIONS, leaked: float = 0.0) -> 
         dx_type=random.choice(["histo", "follow_up", "consensus"], images),
         predicted=np.array(CODES)[raw.argmax(axis=1)],
     )
+    by_prefix = {prefix: variants[name] for name, prefix in VARIANTS.items()}
+    by_prefix[PATIENT] = random.dirichlet(np.ones(7), images)
     columns = [
-        pd.DataFrame(variants[name], columns=[f"{prefix}{code}" for code in CODES]) for name, prefix in VARIANTS.items()
+        pd.DataFrame(values, columns=[f"{prefix}{code}" for code in CODES]) for prefix, values in by_prefix.items()
     ]
     return pd.concat([table, *columns], axis=1)
 
