@@ -84,19 +84,19 @@ def load(path: Path = paths.PARAMS) -> Params:
     return settings
 
 
-def check_params(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
+def check_params(content: Any, name: str, networks: Path = paths.NETWORKS) -> Params:
     """Check `content`, the parsed params.yaml, together with the file `networks`.
 
     Raises:
-        UserError: as `load`; `what` names the content in the message.
+        UserError: as `load`; `name` names the content in the message.
     """
     if not isinstance(content, dict):
-        return check(content, Params, what)
+        return check(content, Params, name)
     tables = read(networks)
     check(tables, Networks, str(networks))
     if misplaced := sorted(content.keys() & tables.keys()):
-        raise UserError(f"{what} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
-    return check(content | tables, Params, what)
+        raise UserError(f"{name} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
+    return check(content | tables, Params, name)
 
 
 def read(path: Path) -> Any:
@@ -109,14 +109,14 @@ def read(path: Path) -> Any:
         raise UserError(f"{path} is not valid YAML. Correct it: {error}") from None
 
 
-def check(content: Any, model: type[Document], what: str) -> Document:
+def check(content: Any, model: type[Document], name: str) -> Document:
     """Return `content`, parsed YAML, as a `model`.
 
     Raises:
-        UserError: unknown keys or wrong values; all are named at once, `what` names the content.
+        UserError: unknown keys or wrong values; all are named at once, `name` names the content.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         problems = "\n".join(dict.fromkeys(f"  {describe(problem, model, content)}" for problem in error.errors()))
-        raise UserError(f"{what} cannot be used:\n{problems}") from None
+        raise UserError(f"{name} cannot be used:\n{problems}") from None
