@@ -64,11 +64,7 @@ def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
 
 
 def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
-    """Write the copies that `manifest` lists.
-
-    Args:
-        target: the folder to write to, in place of `root`, which the manifest's paths of copies begin with.
-    """
+    """Write the copies that `manifest` lists into `target`, in place of `root`, with which their paths begin."""
     source_of = manifest[~manifest["augmented"]].set_index("image_id")["path"]
     copied = manifest[manifest["augmented"]]
     for code in copied["dx"].unique():

@@ -27,11 +27,9 @@ def write(path: Path, table: pd.DataFrame, float_format: str | None = None) -> N
 
 
 def name_age_bands(ages: pd.Series, limits: Sequence[int]) -> pd.Series:
-    """Name the age band of each age in years, as `30-49`; the last band is `70+`, a blank age is `unknown`.
+    """Name the age band of each age in years, as `30-49`; the last band is `70+`, a blank age (NaN) is `unknown`.
 
-    Args:
-        ages: (N,), NaN where unknown.
-        limits: rising lower limits of the bands, the first one 0.
+    `limits` are the rising lower limits of the bands, the first one 0.
     """
     names = [f"{low}-{high - 1}" for low, high in pairwise(limits)] + [f"{limits[-1]}+"]
     return pd.cut(ages, [*limits, float("inf")], right=False, labels=names).astype(object).fillna("unknown")

@@ -69,11 +69,7 @@ def refuse(path: Path, cells: pd.Series, wrong: Sequence[bool], fault: str) -> N
 
 
 def match_images(table: pd.DataFrame, files: dict[str, Path]) -> None:
-    """Check that the rows of `table` and the image `files`, by image_id, match one to one.
-
-    Raises:
-        UserError: a row has no image, or an image no row.
-    """
+    """Raise a UserError if a row of `table` has no image in `files`, which are by image_id, or an image has no row."""
     rows = set(table["image_id"])
     if missing := sorted(rows - set(files)):
         raise UserError(f"Rows of the metadata without an image ({len(missing)}): {listing(missing)}. {CORRECT}")

@@ -29,11 +29,9 @@ LINES = {"training": GREY, "validation": "#0072b2", "validation, balanced": "#d5
 
 
 def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
-    """Plot each line that has points, with a legend of so many columns.
+    """Plot the lines that `table` has points of: its first three columns are line, x and y.
 
-    Args:
-        table: its first three columns are line, x and y.
-        names: line -> name in the legend.
+    `names` are those in the legend, by line; the legend has so many `columns`.
     """
     axes, (line, x, y) = figure.subplots(), table.columns[:3]
     for key, name in names.items():

@@ -37,10 +37,9 @@ def run(main: Callable[[], object], name: str) -> None:
 
 @contextmanager
 def hold_lock(name: str) -> Iterator[None]:
-    """Hold the lock of a stage, in a DVC repository: a stage outlives a killed dvc, and with it DVC's own lock.
+    """Hold the lock of a stage in a DVC repository, since a stage outlives a killed dvc and DVC's own lock.
 
-    Raises:
-        UserError: another run of the stage holds it.
+    Raises UserError if another run of the stage holds it.
     """
     if not Path(".dvc").is_dir():
         yield

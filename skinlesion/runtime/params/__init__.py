@@ -85,11 +85,7 @@ def load(path: Path = paths.PARAMS) -> Params:
 
 
 def check_params(content: Any, name: str, networks: Path = paths.NETWORKS) -> Params:
-    """Check `content`, the parsed params.yaml, together with the file `networks`.
-
-    Raises:
-        UserError: as `load`; `name` names the content in the message.
-    """
+    """Check `content`, the parsed params.yaml, with the file `networks`; raise UserError as `load` and `check` do."""
     if not isinstance(content, dict):
         return check(content, Params, name)
     tables = read(networks)
@@ -110,11 +106,7 @@ def read(path: Path) -> Any:
 
 
 def check(content: Any, model: type[Document], name: str) -> Document:
-    """Return `content`, parsed YAML, as a `model`.
-
-    Raises:
-        UserError: unknown keys or wrong values; all are named at once, `name` names the content.
-    """
+    """Return `content`, parsed YAML, as a `model`; raise a UserError that gives its `name` and all that is wrong."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
