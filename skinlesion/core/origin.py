@@ -1,8 +1,7 @@
-"""The name of a data source in titles of plots."""
+"""The name of a data source, `data.source`, in titles of plots."""
 
 SAMPLE = "Synthetic sample, drawn by code: not HAM10000"
 
 
 def title(source: str) -> str:
-    """Return the title of plots of images from `data.source`."""
     return SAMPLE if source == "sample" else f"HAM10000 ({source})"

@@ -80,8 +80,6 @@ def remove_partials(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder, as far as possible."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
+    with suppress(OSError):  # a folder
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)

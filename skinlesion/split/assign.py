@@ -51,14 +51,10 @@ def deal(units: pd.DataFrame, split_params: Split, noun: str) -> pd.Series:
     """Assign the units of each class to splits, so that each split gets its fraction of the images of the class.
 
     With `folds` each class is first cut into folds, one of which is test; the rest becomes validation and train, in the
-    order that begins after the fold.
+    order that begins after the fold. `noun` names the units in a message.
 
     Args:
         units: unit (an id), dx, images (the number of its images).
-        noun: the name of the units, for a message.
-
-    Returns:
-        the split by unit.
     """
     units = units.assign(rank=[digest(split_params.seed, "split", unit) for unit in units["unit"]])
     needed = max(split_params.folds or 0, len(SPLITS))
@@ -85,16 +81,9 @@ def deal(units: pd.DataFrame, split_params: Split, noun: str) -> pd.Series:
 
 
 def cut(images: np.ndarray, shares: list[float]) -> np.ndarray:
-    """Cut a sequence of units into parts by `shares` of their images; no part is empty.
+    """Cut units into parts by `shares`, which sum to 1, of their numbers of `images`; return the part of each unit.
 
-    A unit belongs to the part of its middle image.
-
-    Args:
-        images: number of images of each unit; at least as many units as shares.
-        shares: fractions that sum to 1.
-
-    Returns:
-        the number of each unit's part.
+    A unit belongs to the part of its middle image. No part is empty; there are at least as many units as shares.
     """
     part = np.searchsorted(np.cumsum(shares)[:-1], (np.cumsum(images) - images / 2) / images.sum(), side="right")
     last = -1

@@ -49,10 +49,9 @@ class Params(Networks):
         backbone, size, smallest = self.model.backbone, self.images.size, self.backbone.smallest
         if size < smallest:
             raise ValueError(f"images.size is {size} px, but {backbone} needs {smallest}. Set {smallest} or larger")
-        if excess := size % self.backbone.multiple:
-            sizes = (size - excess, size - excess + self.backbone.multiple)
-            near = " or ".join(str(near) for near in sizes if near >= smallest)
-            patch = self.backbone.multiple
+        patch = self.backbone.multiple
+        if excess := size % patch:
+            near = " or ".join(str(near) for near in (size - excess, size - excess + patch) if near >= smallest)
             raise ValueError(f"images.size is {size} px, but {backbone} needs a multiple of {patch}. Set {near}")
         return self
 
