@@ -1,8 +1,6 @@
 """Report: one page for the person who ran the chain, and the model card."""
 
-from pathlib import Path
-
-from skinlesion.report import card, inputs, page, provenance
+from skinlesion.report import card, inputs, page
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import replace_file
@@ -24,7 +22,7 @@ def main() -> None:
         "heads": {model.head: settings.head},
         "configurations": {model.configuration: settings.phases},
     }
-    content = inputs.read(used, provenance.read_provenance(Path()))
+    content = inputs.read(used)
     for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
         with replace_file(path) as partial:
             partial.write_text(render(content), encoding="utf-8", newline="\n")

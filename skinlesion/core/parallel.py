@@ -25,7 +25,8 @@ def over_cores(
         doing: label of the progress bar.
         shared: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
     """
-    number = get_active_backend()[1]
+    n_jobs = get_active_backend()[1] or ALL_CORES
+    spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if shared else None)
     threads: set[Thread] = set()
 
     def work(item: Item) -> Result:
@@ -33,15 +34,7 @@ def over_cores(
         return function(item)
 
     try:
-        with (
-            tqdm(total=len(items), desc=doing, unit="image", disable=None) as bar,
-            Spread(
-                n_jobs=ALL_CORES if number is None else number,
-                prefer="threads",
-                require="sharedmem" if shared else None,
-            ) as spread,
-        ):
-            spread.bar = bar
+        with tqdm(total=len(items), desc=doing, unit="image", disable=None) as spread.bar:
             return spread(delayed(work)(item) for item in items)
     finally:
         for thread in threads - {current_thread()}:  # joblib has told them to end, and does not wait

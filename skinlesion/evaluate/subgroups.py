@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.ham10000 import CODES, name_age_bands
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.tables import name_age_bands
 from skinlesion.evaluate.clinical import MELANOMA
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.evaluate.metrics import overall_metrics

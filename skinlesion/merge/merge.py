@@ -16,13 +16,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFrame, dict]:
+def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd.DataFrame, dict]:
     """Resize every image of `raw` into `target`/images and write `target`/metadata.csv.
 
     Args:
         raw: part folders and HAM10000_metadata.csv, as download leaves them.
         target: an empty folder.
-        data, how: the sections of params.yaml.
+        data, image_params: the sections of params.yaml.
 
     Returns:
         the table as written, and the counts for metrics/data.json.
@@ -39,7 +39,7 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
 
     def resize(image_id: str) -> tuple[int, int] | images.BadImage:
         try:
-            image, shape = images.square(files[image_id], how.size, how.fit)
+            image, shape = images.square(files[image_id], image_params.size, image_params.fit)
         except images.BadImage as error:
             return error
         images.write_png(target / "images" / f"{image_id}.png", image)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinlesion.core.ham10000 import CODES, name_age_bands
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.tables import name_age_bands
 from skinlesion.evaluate.intervals import Bootstrap
 from skinlesion.evaluate.subgroups import AGES, METRICS, evaluate_subgroups
 from skinlesion.model.predictions import Predictions
