@@ -40,12 +40,11 @@ def describe(settings: params.Params) -> dict:
     write_json(paths.TEST_METRICS, figures)
 
     print(result.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
-    bounds = result.intervals["balanced_accuracy"].values()
-    interval = "[" + ", ".join("-" if bound is None else f"{bound:.3f}" for bound in bounds) + "]"
+    low, high = result.intervals["balanced_accuracy"].values()
     leaked = result.tables["leaks"].set_index("stratum")["images"]
     print(
-        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} {interval}, accuracy "
-        f"{figures['accuracy']:.3f} on {leaked['all']} test images, protocol {figures['protocol']}; "
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']} [{low}, {high}], accuracy "
+        f"{figures['accuracy']} on {leaked['all']} test images, protocol {figures['protocol']}; "
         f"{leaked['with a sibling in train']} of them leak"
     )
     return figures

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
@@ -34,7 +35,7 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     predicted = raw.argmax(axis=1)
     drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
     bounds = {name: interval(values) for name, values in drawn.items()}
-    bounds["accuracy"] = draws.proportion_interval(predicted == labels)
+    bounds["accuracy"] = draws.proportion(predicted == labels, among=np.ones(len(labels), bool))[1:]
     values = metrics.headline(labels, raw)
     malignant = clinical.malignant_metrics(labels, raw, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]

@@ -59,6 +59,5 @@ def subgroup_metrics(test: Predictions, members: np.ndarray, draws: Bootstrap) -
         balanced = (float(balanced_accuracies(each_once)[0]), *interval(balanced_accuracies(draws)))
     melanoma = labels == MELANOMA
     if len(np.unique(draws.groups[melanoma])) >= FEWEST:
-        hits = predicted[melanoma] == MELANOMA
-        sensitivity = (hits.mean(), *draws.select(melanoma).proportion_interval(hits))
+        sensitivity = draws.proportion(predicted == MELANOMA, melanoma)
     return dict(zip(METRICS, (*balanced, *sensitivity), strict=True))
