@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.model.calibration import Calibration
+from skinlesion.model.calibration import Calibration, scale
 
 ABOUT = ["age", "sex", "localization", "dx_type"]  # columns of the metadata, for the subgroups
 COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
@@ -41,7 +41,7 @@ def make_table(
     rows = rows.assign(lesion_images=rows["group"].map(originals))
     rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
     rows["predicted"] = np.array(CODES)[significant(raw).argmax(axis=1)]
-    by_variant = {"raw": raw, "calibrated": calibration.scaled(raw), "natural": calibration.corrected(raw)}
+    by_variant = {"raw": raw, "calibrated": scale(raw, calibration.temperature), "natural": calibration.corrected(raw)}
     columns = [
         pd.DataFrame(significant(by_variant[variant]), columns=[f"{prefix}{code}" for code in CODES])
         for variant, prefix in VARIANTS.items()
