@@ -17,13 +17,10 @@ def calibrate(
         labels, probabilities: of validation, (N,) and (N, 7).
         class_weight: weight of each class in the loss; it changes the frequencies as more images would.
     """
-    weights = np.array([class_weight[number] if class_weight else 1.0 for number in range(len(CODES))])
-    trained = count_frequencies(splits.loc[splits["split"] == "train", "dx"], weights)
-    natural = count_frequencies(splits.loc[~splits["augmented"] & (splits["split"] != "test"), "dx"])
-    return Calibration(1.0, trained, natural).refitted(labels, probabilities)
-
-
-def count_frequencies(dx: pd.Series, weights: np.ndarray | float = 1.0) -> np.ndarray:
-    """The frequency of each class (7,), in the order of CODES; they sum to 1."""
-    counts = dx.value_counts().reindex(list(CODES), fill_value=0).to_numpy() * weights
-    return counts / counts.sum()
+    trained, natural = (
+        splits.loc[rows, "dx"].value_counts().reindex(list(CODES), fill_value=0).to_numpy()
+        for rows in (splits["split"] == "train", ~splits["augmented"] & (splits["split"] != "test"))
+    )
+    if class_weight:
+        trained = trained * np.array([class_weight[number] for number in range(len(CODES))])
+    return Calibration(1.0, trained / trained.sum(), natural / natural.sum()).refitted(labels, probabilities)

@@ -36,8 +36,8 @@ def make_classifier(
         x = keras.layers.Conv2D(channels, 3, stride, padding="same", activation="relu")(x)
     body = keras.Model(pixels, x, name="backbone")
     image = keras.Input((SIZE, SIZE, 3))
-    features = body(preprocessing.make("tf", SIZE)(image))
-    return keras.Model(image, heads.make(HEADS[head], body.output.shape[1:], attention)(features))
+    features = body(preprocessing.build_preprocessing("tf", SIZE)(image))
+    return keras.Model(image, heads.build_head(HEADS[head], body.output.shape[1:], attention)(features))
 
 
 def plant_squares(number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

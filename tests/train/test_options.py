@@ -16,11 +16,7 @@ pytestmark = pytest.mark.training
 
 @pytest.mark.parametrize(
     ("field", "table"),
-    [
-        ("optimizer", options.OPTIMIZERS),
-        ("class_weights", options.CLASS_WEIGHTS),
-        ("schedule", schedules.SCHEDULES),
-    ],
+    [("class_weights", options.CLASS_WEIGHTS), ("schedule", schedules.SCHEDULES)],
 )
 def test_params_names_the_rows_of_the_table(field, table):
     assert set(Train.model_fields[field].annotation.__args__) == set(table)
