@@ -39,11 +39,10 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     values = metrics.headline(labels, raw)
     malignant = clinical.malignant_metrics(labels, raw, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
+    rounded = {name: tuple(map(round_or_none, pair)) for name, pair in bounds.items()}
     return Results(
         figures={name: round_or_none(value) for name, value in values.items()},
-        intervals={
-            name: {"low": round_or_none(low), "high": round_or_none(high)} for name, (low, high) in bounds.items()
-        },
+        intervals={name: {"low": low, "high": high} for name, (low, high) in rounded.items()},
         tables={
             "confusion": plots.confusion(labels, raw),
             "roc": plots.roc(labels, raw),

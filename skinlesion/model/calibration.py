@@ -32,9 +32,8 @@ class Calibration:
             raise ValueError(f"the temperature must be a number above 0. Received: {self.temperature}")
         for name, values in (("trained", self.trained), ("natural", self.natural)):
             if not ((values >= 0).all() and abs(values.sum() - 1) < 1e-6):
-                raise ValueError(
-                    f"{name} class frequencies must be 0 or more and sum to 1. Received: {values.tolist()}"
-                )
+                fault = f"{name} class frequencies must be 0 or more and sum to 1"
+                raise ValueError(f"{fault}. Received: {values.tolist()}")
 
     def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         """The model's probabilities (N, 7) at its temperature, for images at natural class frequencies."""
