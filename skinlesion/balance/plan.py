@@ -12,7 +12,7 @@ import pandas as pd
 from skinlesion.balance import augment
 from skinlesion.core import images
 from skinlesion.core.digest import digest
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.runtime.params.sections import Balance, Operations
 
 COLUMNS = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced"]
@@ -76,4 +76,4 @@ def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
         for path, recipe in zip(rows["path"], rows["operations"], strict=True):
             images.write_png(target / Path(path).relative_to(root), augment.apply(recipe, image))
 
-    over_cores(make, list(copied.groupby("image_id")), "copying originals")
+    map_parallel(make, list(copied.groupby("image_id")), "copying originals")

@@ -13,8 +13,8 @@ Result = TypeVar("Result")
 ALL_CORES = -1  # of this container or job, not of the machine
 
 
-def over_cores(
-    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, shared: bool = False
+def map_parallel(
+    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, needs_threads: bool = False
 ) -> list[Result]:
     """Apply `function` to every item; return the results in the order of the items.
 
@@ -23,10 +23,10 @@ def over_cores(
 
     Args:
         doing: label of the progress bar.
-        shared: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
+        needs_threads: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
     """
     n_jobs = get_active_backend()[1] or ALL_CORES
-    spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if shared else None)
+    spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if needs_threads else None)
     threads: set[Thread] = set()
 
     def work(item: Item) -> Result:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from skinlesion.core import images, tables
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.merge import groups, metadata
 from skinlesion.runtime.errors import UserError, listing
 from skinlesion.runtime.params.sections import Data, Images
@@ -45,7 +45,7 @@ def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd
         images.write_png(target / "images" / f"{image_id}.png", image)
         return shape
 
-    shapes = over_cores(resize, list(table["image_id"]), "resizing")
+    shapes = map_parallel(resize, list(table["image_id"]), "resizing")
     damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
     if damaged and data.on_bad_image == "fail":
         raise UserError(
