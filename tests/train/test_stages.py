@@ -17,6 +17,7 @@ import stages.train
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
 from skinlesion.model.predict import probabilities
+from skinlesion.model.calibration import scale
 from skinlesion.model.predictions import select_split
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
@@ -167,8 +168,9 @@ def test_with_eight_views_the_temperature_is_fitted_again_to_validation_alone(tr
     in_folder(folder, stages.evaluate.main)
     table, stored = pd.read_csv(folder / paths.PREDICTIONS), bundle.load(folder / paths.MODEL).calibration
     validation, test = (select_split(table, split) for split in ("validation", "test"))
-    fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).scaled(test.probabilities["raw"])
-    np.testing.assert_allclose(test.probabilities["calibrated"], fitted, rtol=1e-3)
+    fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).temperature
+    expected = scale(test.probabilities["raw"], fitted)
+    np.testing.assert_allclose(test.probabilities["calibrated"], expected, rtol=1e-3)
 
 
 def test_the_calibration_counts_class_weights(make_set):
