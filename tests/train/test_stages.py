@@ -16,8 +16,8 @@ import stages.evaluate
 import stages.train
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
-from skinlesion.model.predict import probabilities
 from skinlesion.model.calibration import scale
+from skinlesion.model.predict import probabilities
 from skinlesion.model.predictions import select_split
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
