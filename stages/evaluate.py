@@ -41,9 +41,10 @@ def describe(settings: params.Params) -> dict:
 
     print(result.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
     low, high = result.intervals["balanced_accuracy"].values()
+    interval = "no interval" if low is None else f"95% CI {low} to {high}"
     leaked = result.tables["leaks"].set_index("stratum")["images"]
     print(
-        f"evaluate: balanced accuracy {figures['balanced_accuracy']} [{low}, {high}], accuracy "
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']} ({interval}), accuracy "
         f"{figures['accuracy']} on {leaked['all']} test images, protocol {figures['protocol']}; "
         f"{leaked['with a sibling in train']} of them leak"
     )
