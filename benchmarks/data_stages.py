@@ -24,7 +24,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from benchmarks import once
 from skinlesion.balance import plan
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.download.archive import unpack
 from skinlesion.merge import merge
 from skinlesion.runtime.params.sections import Balance, Data, Images, Operations
@@ -173,7 +173,7 @@ def by_simplejpeg(file: Path) -> None:
 def decoding(decode: Callable[[Path], None]) -> Stages:
     def decode_all(raw: Path, work: Path) -> int:
         files = sorted(raw.glob("*/*.jpg"))
-        over_cores(decode, files, "decoding")
+        map_parallel(decode, files, "decoding")
         return len(files)
 
     return decode_all

@@ -51,7 +51,7 @@ def augmented() -> Iterator[np.ndarray]:
     from skinlesion.train import augmentation
 
     ranges = Augmentation(**USUAL, brightness=0, contrast=0)
-    model = keras.Sequential([keras.Input(SHAPE[1:], dtype="uint8"), *augmentation.make(ranges, seed=1)])
+    model = keras.Sequential([keras.Input(SHAPE[1:], dtype="uint8"), *augmentation.make_layers(ranges, seed=1)])
     step = COMPILED[keras.backend.backend()](lambda images: model(images, training=True))
     yield from (keras.ops.convert_to_numpy(step(images)) for images in gathered())
 

@@ -13,21 +13,14 @@ from skinlesion.runtime.errors import UserError, describe_error
 COMMANDS = ("demo", "doctor", "export", "pr-report", "predict", "preset", "study")
 
 
-def make_parser() -> argparse.ArgumentParser:
+def main(words: list[str] | None = None) -> int:
+    """Run one command; return the exit code, which is 1 after an error that is printed on stderr."""
     parser = argparse.ArgumentParser(prog="skinlesion", description=__doc__)
-    verbose.add(parser)
     commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name in COMMANDS:
         module = import_module(f"skinlesion.commands.{name.replace('-', '_')}.command")
         module.add(commands.add_parser(name, help=module.__doc__, description=module.__doc__))
-    return parser
-
-
-def main(words: list[str] | None = None) -> int:
-    """Run one command; return the exit code, which is 1 after an error that is printed on stderr."""
-    parser = make_parser()
-    arguments = parser.parse_args(words)
-    verbose.note(arguments)
+    arguments = verbose.parse(parser, words)
     try:
         return arguments.function(arguments) or 0
     except (UserError, OSError) as error:

@@ -45,12 +45,12 @@ def describe(settings: params.Params, exponent: float) -> dict:
     write_json(paths.TEST_METRICS, figures)
 
     print(result.tables["classes"].pivot(index="dx", columns="measure", values="value").round(3).to_string())
-    bounds = result.intervals["balanced_accuracy"].values()
-    interval = "[" + ", ".join("-" if bound is None else f"{bound:.3f}" for bound in bounds) + "]"
+    low, high = result.intervals["balanced_accuracy"].values()
+    interval = "no interval" if low is None else f"95% CI {low} to {high}"
     leaked = result.tables["leaks"].set_index("stratum")["images"]
     print(
-        f"evaluate: balanced accuracy {figures['balanced_accuracy']:.3f} {interval}, accuracy "
-        f"{figures['accuracy']:.3f} on {leaked['all']} test images, protocol {figures['protocol']}; "
+        f"evaluate: balanced accuracy {figures['balanced_accuracy']} ({interval}), accuracy "
+        f"{figures['accuracy']} on {leaked['all']} test images, protocol {figures['protocol']}; "
         f"{leaked['with a sibling in train']} of them leak"
     )
     return figures

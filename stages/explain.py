@@ -15,17 +15,13 @@ from skinlesion.sheets import sheet
 def main() -> pd.DataFrame:
     settings = params.load()
     rows = choices.rank_predictions(predictions.select_split(tables.read(paths.PREDICTIONS), "test"))
-    from skinlesion.explain import gradcam
+    from skinlesion.explain.gradcam import Explainer
     from skinlesion.model import bundle
 
-    samples, mistakes, explained = (
-        choices.choose_samples(rows),
-        choices.choose_mistakes(rows),
-        choices.choose_explained(rows),
-    )
-    model = bundle.load(paths.MODEL).model
+    samples, mistakes = choices.choose_samples(rows), choices.choose_mistakes(rows)
+    explained = choices.choose_explained(rows)
     shown = dataset.read_images(list(explained["path"]), "explaining")
-    heat = gradcam.heatmaps(model, shown, explained["predicted"].map(CODES.index).to_numpy())
+    heat = Explainer(bundle.load(paths.MODEL).model).heatmaps(shown, explained["predicted"].map(CODES.index).to_numpy())
 
     source = origin.title(settings.data.source)
     split = f"{len(rows):,} test images, protocol {settings.split.protocol}. "

@@ -1,8 +1,6 @@
 """Report: one page for the person who ran the chain, and the model card."""
 
-from pathlib import Path
-
-from skinlesion.report import card, inputs, page, provenance
+from skinlesion.report import card, inputs, page
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import replace_file
@@ -11,20 +9,13 @@ from skinlesion.runtime.files import replace_file
 def main() -> None:
     settings = params.load()
     model = settings.model
-    used = {
-        "seed": settings.seed,
-        "data": settings.data,
-        "images": settings.images,
-        "balance": settings.balance,
-        "split": settings.split,
-        "model": model,
-        "train": settings.train,
-        "evaluate": settings.evaluate,
+    sections = ("seed", "data", "images", "balance", "split", "model", "train", "evaluate")
+    used = {name: getattr(settings, name) for name in sections} | {
         "backbones": {model.backbone: settings.backbone},
         "heads": {model.head: settings.head},
         "configurations": {model.configuration: settings.phases},
     }
-    content = inputs.read(used, provenance.read_provenance(Path()))
+    content = inputs.read(used)
     for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
         with replace_file(path) as partial:
             partial.write_text(render(content), encoding="utf-8", newline="\n")

@@ -96,7 +96,8 @@ def apply(recipe: str, image: np.ndarray) -> np.ndarray:
         values = [float(value) for value in written.split(",")] if written else []
         operation = OPERATIONS[name]
         if operation.geometry:
-            matrix = product(operation.geometry(*values), matrix)
+            step = operation.geometry(*values)
+            matrix = (step[:, :, None] * matrix).sum(axis=1)  # step @ matrix, rounded alike on every CPU
         else:
             tones.append((operation.tone, values))
     copy = warp(image, matrix)
@@ -104,11 +105,6 @@ def apply(recipe: str, image: np.ndarray) -> np.ndarray:
     for tone, values in tones:
         levels = tone(levels, mean, *values)
     return cv2.LUT(copy, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
-
-
-def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return `a @ b` of 3x3 matrices, rounded alike on every CPU."""
-    return (a[:, :, None] * b).sum(axis=1)
 
 
 def warp(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:

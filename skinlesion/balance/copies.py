@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from skinlesion.core import images
-from skinlesion.core.ham10000 import CODES
 from skinlesion.sheets.sheet import Picture, Row
 
 SHOWN = 6  # pictures of a class, originals and copies
@@ -18,22 +17,17 @@ NONE = "No class has copies: balance.per_class is null, or every class has as ma
 
 
 def choose(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the manifest to show: of each class with copies, in the order of CODES, originals and copies.
+    """Return the rows of the manifest to show: of each class with copies, by its code, originals and copies.
 
     The originals with most copies come first, each before its copies. A class has at most SHOWN rows and ends with a
     copy.
     """
-    counts = manifest[manifest["augmented"]].groupby(["dx", "image_id"]).size().sort_index()
-    chosen = [manifest[:0]]
-    for code in CODES:
-        free = SHOWN
-        copied = counts[counts.index.get_level_values("dx") == code].droplevel("dx")
-        for image_id in copied.sort_values(ascending=False, kind="stable").index:
-            if free >= 2:
-                family = manifest[manifest["image_id"] == image_id].sort_values(["augmented", "path"])[:free]
-                chosen.append(family)
-                free -= len(family)
-    return pd.concat(chosen, ignore_index=True)
+    copies = manifest.groupby("image_id")["augmented"].transform("sum")
+    order = ["dx", "copies", "image_id", "augmented", "path"]
+    families = manifest.assign(copies=-copies)[copies > 0].sort_values(order)
+    chosen = families.groupby("dx").head(SHOWN)
+    last = ~chosen["dx"].duplicated(keep="last")
+    return chosen[chosen["augmented"] | ~last].drop(columns="copies").reset_index(drop=True)
 
 
 def rows(chosen: pd.DataFrame) -> list[Row]:

@@ -12,13 +12,13 @@ import pandas as pd
 from skinlesion.balance import augment
 from skinlesion.core import images
 from skinlesion.core.digest import digest
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.runtime.params.sections import Balance, Operations
 
 COLUMNS = ["path", "image_id", "group", "dx", "augmented", "operations", "balanced"]
 
 
-def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.DataFrame:
+def plan(table: pd.DataFrame, folder: Path, copies: Path, balance_params: Balance) -> pd.DataFrame:
     """Return the manifest: every original, and the copies that fill small classes.
 
     Args:
@@ -36,27 +36,26 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, how: Balance) -> pd.Da
         operations="",
         balanced=True,
     )
-    if how.per_class is None:
+    if balance_params.per_class is None:
         return originals[COLUMNS]
-    rank = originals["image_id"].map(lambda image_id: digest(how.seed, "choose", image_id))
+    rank = originals["image_id"].map(lambda image_id: digest(balance_params.seed, "choose", image_id))
     place = rank.groupby(originals["dx"]).rank(method="first") - 1
-    originals["balanced"] = place < how.per_class
+    originals["balanced"] = place < balance_params.per_class
     size = originals.groupby("dx")["image_id"].transform("size")
     # The originals of a class share its per_class rows evenly; the first row of each is the original itself.
-    shares = how.per_class // size + (place < how.per_class % size)
+    shares = balance_params.per_class // size + (place < balance_params.per_class % size)
     rows = [
         {
             **original._asdict(),
             "path": (copies / original.dx / f"{original.image_id}_{number:03d}.png").as_posix(),
             "augmented": True,
-            "operations": recipe(how.seed, original.image_id, number, how.operations),
+            "operations": recipe(balance_params.seed, original.image_id, number, balance_params.operations),
         }
         for original, share in zip(originals.itertuples(index=False), shares, strict=True)
         for number in range(1, int(share))
     ]
-    return pd.concat(
-        [originals, pd.DataFrame(rows, columns=originals.columns).astype(originals.dtypes)], ignore_index=True
-    )[COLUMNS]
+    copied = pd.DataFrame(rows, columns=originals.columns).astype(originals.dtypes)
+    return pd.concat([originals, copied], ignore_index=True)[COLUMNS]
 
 
 def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
@@ -65,11 +64,7 @@ def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
 
 
 def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
-    """Write the copies that `manifest` lists.
-
-    Args:
-        target: the folder to write to, in place of `root`, which the manifest's paths of copies begin with.
-    """
+    """Write the copies that `manifest` lists into `target`, in place of `root`, with which their paths begin."""
     source_of = manifest[~manifest["augmented"]].set_index("image_id")["path"]
     copied = manifest[manifest["augmented"]]
     for code in copied["dx"].unique():
@@ -81,4 +76,4 @@ def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
         for path, recipe in zip(rows["path"], rows["operations"], strict=True):
             images.write_png(target / Path(path).relative_to(root), augment.apply(recipe, image))
 
-    over_cores(make, list(copied.groupby("image_id")), "copying originals")
+    map_parallel(make, list(copied.groupby("image_id")), "copying originals")

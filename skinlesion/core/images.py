@@ -60,11 +60,11 @@ def read(source: Path | BytesIO) -> np.ndarray:
     raise BadImage(f"{source} ({reason})")
 
 
-def square(source: Path | BytesIO, size: int, how: str) -> tuple[np.ndarray, tuple[int, int]]:
+def square(source: Path | BytesIO, size: int, mode: str) -> tuple[np.ndarray, tuple[int, int]]:
     """`read` a picture file and `fit` it; also return the width and height of the upright picture, in px."""
     image = read(source)
     height, width = image.shape[:2]
-    return fit(image, size, how), (width, height)
+    return fit(image, size, mode), (width, height)
 
 
 def decode(picture: Image.Image) -> np.ndarray:
@@ -98,13 +98,13 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def fit(image: np.ndarray, size: int, how: str) -> np.ndarray:
+def fit(image: np.ndarray, size: int, mode: str) -> np.ndarray:
     """Resize (H, W, 3) to (size, size, 3): `stretch` squeezes the whole image, `crop` takes the centre square.
 
     skinlesion/commands/export/formats.py writes these steps down for other programs: change both together. INTER_CUBIC
     is not used to enlarge: on x86 Intel's IPP computes it, and rounds differently on each type of CPU.
     """
-    if how == "crop":
+    if mode == "crop":
         height, width = image.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2

@@ -13,8 +13,8 @@ Result = TypeVar("Result")
 ALL_CORES = -1  # of this container or job, not of the machine
 
 
-def over_cores(
-    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, shared: bool = False
+def map_parallel(
+    function: Callable[[Item], Result], items: Sequence[Item], doing: str, *, needs_threads: bool = False
 ) -> list[Result]:
     """Apply `function` to every item; return the results in the order of the items.
 
@@ -23,9 +23,10 @@ def over_cores(
 
     Args:
         doing: label of the progress bar.
-        shared: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
+        needs_threads: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
     """
-    number = get_active_backend()[1]
+    n_jobs = get_active_backend()[1] or ALL_CORES
+    spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if needs_threads else None)
     threads: set[Thread] = set()
 
     def work(item: Item) -> Result:
@@ -33,15 +34,7 @@ def over_cores(
         return function(item)
 
     try:
-        with (
-            tqdm(total=len(items), desc=doing, unit="image", disable=None) as bar,
-            Spread(
-                n_jobs=ALL_CORES if number is None else number,
-                prefer="threads",
-                require="sharedmem" if shared else None,
-            ) as spread,
-        ):
-            spread.bar = bar
+        with tqdm(total=len(items), desc=doing, unit="image", disable=None) as spread.bar:
             return spread(delayed(work)(item) for item in items)
     finally:
         for thread in threads - {current_thread()}:  # joblib has told them to end, and does not wait

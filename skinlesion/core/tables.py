@@ -1,5 +1,7 @@
-"""Read and write the CSV tables between stages; ids are text, even those of digits."""
+"""Read and write the CSV tables between stages, in which ids are text, even those of digits; name age bands."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -22,3 +24,12 @@ def write(path: Path, table: pd.DataFrame, float_format: str | None = None) -> N
     """Write `table` as CSV with one header line, whole or not at all; the same bytes on every system."""
     with replace_file(path) as partial:
         table.to_csv(partial, index=False, float_format=float_format, lineterminator="\n", encoding="utf-8")
+
+
+def name_age_bands(ages: pd.Series, limits: Sequence[int]) -> pd.Series:
+    """Name the age band of each age in years, as `30-49`; the last band is `70+`, a blank age (NaN) is `unknown`.
+
+    `limits` are the rising lower limits of the bands, the first one 0.
+    """
+    names = [f"{low}-{high - 1}" for low, high in pairwise(limits)] + [f"{limits[-1]}+"]
+    return pd.cut(ages, [*limits, float("inf")], right=False, labels=names).astype(object).fillna("unknown")

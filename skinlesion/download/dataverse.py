@@ -15,7 +15,6 @@ WAYS_OUT = (
     "data.source: archive and data.archive: its path; or set data.source: sample"
 )
 
-
 # Name here, id and query there, size in bytes, MD5. The small file first: a server that refuses it would refuse the
 # large ones. Only format=original gives the CSV.
 FILES = (

@@ -1,4 +1,7 @@
-"""The sources of the raw data, one row per value of `data.source`. Each fills an empty folder in HAM10000's layout."""
+"""The sources of the raw data, one row per value of `data.source`.
+
+Each fills an empty folder in HAM10000's layout, or raises UserError: no other source replaces it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +16,3 @@ SOURCES: dict[str, Callable[[Path, Data], None]] = {
     "kaggle": lambda target, data: kaggle.download(target),
     "dataverse": lambda target, data: dataverse.download(target),
 }
-
-
-def fill_raw_folder(target: Path, data: Data) -> None:
-    """Fill the empty folder `target` from `data.source`; raise UserError if that fails: no other source replaces it."""
-    SOURCES[data.source](target, data)

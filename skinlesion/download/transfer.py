@@ -4,13 +4,11 @@ import hashlib
 import shutil
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
-from zc.lockfile import LockError, LockFile
 
 from skinlesion.runtime.errors import UserError
 
@@ -32,26 +30,22 @@ def download_file(url: str, path: Path, size: int, md5: str) -> None:
     """Download `url`, a file of `size` bytes with this MD5 (hexadecimal), to `path`, unless it is there already.
 
     The bytes that have arrived are kept in `path`.part when the download fails or is killed; the next call resumes it.
+    The lock of the stage keeps a second download out.
 
     Raises:
-        UserError: another process downloads it, the server refuses, cannot be reached or sends another file.
+        UserError: the server refuses, cannot be reached or sends another file.
         OSError: the disk is full or not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    try:
-        lock = LockFile(f"{path}.lock")
-    except LockError:
-        raise UserError(f"Another process is downloading {path}. Wait until it ends, then run again") from None
-    with closing(lock):
-        if path.exists() and md5_of(path) == md5:
+    if path.exists() and md5_of(path) == md5:
+        return
+    for _ in range(2):  # the bytes of an earlier run may be damaged
+        complete(url, part, size)
+        if md5_of(part) == md5:
+            part.replace(path)
             return
-        for _ in range(2):  # the bytes of an earlier run may be damaged
-            complete(url, part, size)
-            if md5_of(part) == md5:
-                part.replace(path)
-                return
-            part.unlink()
+        part.unlink()
     raise UserError(f"The download of {url} failed: its MD5 was not {md5}, twice. {CHANGED}")
 
 

@@ -29,16 +29,11 @@ def malignant_metrics(labels: np.ndarray, probabilities: np.ndarray, draws: Boot
     truth, scores = sum_malignant(labels, probabilities)
     called = scores >= MALIGNANT_FROM
     rows = [
-        ("sensitivity", share(called[truth]), *draws.select(truth).proportion_interval(called[truth])),
-        ("specificity", share(~called[~truth]), *draws.select(~truth).proportion_interval(~called[~truth])),
+        ("sensitivity", *draws.proportion(called, truth)),
+        ("specificity", *draws.proportion(~called, ~truth)),
         ("roc_auc", roc_auc(truth, scores), *interval(draws.roc_auc(truth, scores))),
     ]
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
-
-
-def share(right: np.ndarray) -> float:
-    """Compute the share of images (N,) bool that are right; NaN without images."""
-    return right.mean() if len(right) else np.nan
 
 
 def choose_threshold(specificity: float, labels: np.ndarray, scores: np.ndarray) -> float:
@@ -70,8 +65,7 @@ def operating_points(
     for target in SPECIFICITIES:
         threshold = choose_threshold(target, validation[0], validation[1][:, MELANOMA])
         called = scores > threshold
-        hits, bounds = called[is_melanoma], draws.select(is_melanoma).proportion_interval(called[is_melanoma])
-        rows.append((target, threshold, (~called[~is_melanoma]).mean(), share(hits), *bounds))
+        rows.append((target, threshold, (~called[~is_melanoma]).mean(), *draws.proportion(called, is_melanoma)))
     return pd.DataFrame(rows, columns=["target_specificity", "threshold", "specificity", "sensitivity", "low", "high"])
 
 

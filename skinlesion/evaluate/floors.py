@@ -77,7 +77,7 @@ def score(name: str, probabilities: np.ndarray, labels: np.ndarray, draws: Boots
     values = metrics.headline(labels, probabilities)
     drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
     bounds = {
-        "accuracy": draws.proportion_interval(predicted == labels),
+        "accuracy": draws.proportion(predicted == labels, among=np.ones(len(labels), bool))[1:],
         "balanced_accuracy": interval(drawn["balanced_accuracy"]),
         "roc_auc_macro": (np.nan, np.nan),
     }

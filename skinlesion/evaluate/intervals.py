@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from skinlesion.evaluate.metrics import ratio
 
 LEVEL = 0.95
-Z = 1.959964  # standard normal quantile of (1 + LEVEL) / 2
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,20 @@ class Bootstrap:
         """Compute the mean of `values` (N,) in each draw; NaN in draws without an image."""
         return ratio(self.weights @ values.astype(np.float32), self.weights.sum(axis=1))
 
-    def proportion_interval(self, right: np.ndarray) -> tuple[float, float]:
-        """Compute the interval of the share of images that are right (N,) bool; NaN without images.
+    def proportion(self, right: np.ndarray, among: np.ndarray) -> tuple[float, float, float]:
+        """Compute the share of right (N,) bool among some images (N,) bool, and its interval; NaN without images.
 
         If all or none are right, all draws are equal, and an interval of width 0 would claim certainty. Wilson's score
         interval over the lesions replaces it (Wilson, J. Am. Stat. Assoc. 22, 1927).
         """
-        low, high = interval(self.mean(right))
-        return wilson(right.mean(), len(np.unique(self.groups))) if len(right) and np.isnan(low) else (low, high)
+        if not among.any():
+            return np.nan, np.nan, np.nan
+        draws, right = self.select(among), right[among]
+        low, high = interval(draws.mean(right))
+        if np.isnan(low):
+            lesions = len(np.unique(draws.groups))
+            low, high = binomtest(lesions * int(right[0]), lesions).proportion_ci(LEVEL, method="wilson")
+        return right.mean(), low, high
 
     def confusions(self, labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
         """Count confusion matrices (draws, classes, classes), true class by predicted class."""
@@ -71,10 +77,3 @@ def interval(values: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Compute Wilson's 95% score interval of a share (0 to 1) of `count` trials."""
-    centre, spread = share + Z**2 / (2 * count), Z * np.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    low, high = (centre - spread) / (1 + Z**2 / count), (centre + spread) / (1 + Z**2 / count)
-    return float(max(low, 0)), float(min(high, 1))

@@ -91,22 +91,16 @@ def probability_errors(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
 
     The Brier score is the mean over images of the squared differences summed over classes, 0 to 2. For log loss,
     probabilities are raised to at least LEAST: predictions.csv has 6 digits, so a small one may have become 0.
+    The expected calibration error is the mean gap between confidence and accuracy, weighted by images: Guo et al.
+    (ICML 2017), with bins of equal mass as Nixon et al. (CVPR workshops 2019) recommend.
     """
+    confidence, accuracy, images = reliability(labels, probabilities)
     of_truth = probabilities[np.arange(len(labels)), labels]
     return {
         "log_loss": -np.log(np.maximum(of_truth, LEAST)).mean(),
         "brier": np.square(probabilities - np.eye(len(CODES))[labels]).sum(axis=1).mean(),
-        "calibration_error": calibration_error(labels, probabilities),
+        "calibration_error": np.average(np.abs(confidence - accuracy), weights=images),
     }
-
-
-def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Compute the expected calibration error: the mean gap between confidence and accuracy, weighted by images.
-
-    Source: Guo et al. (ICML 2017), with bins of equal mass as Nixon et al. (CVPR workshops 2019) recommend.
-    """
-    confidence, accuracy, images = reliability(labels, probabilities)
-    return float(np.average(np.abs(confidence - accuracy), weights=images))
 
 
 def reliability(

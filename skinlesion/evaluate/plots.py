@@ -33,9 +33,8 @@ def roc(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
         false_positive, true_positive, _ = roc_curve(labels == label, probabilities[:, label])
         sensitivity = np.interp(GRID, false_positive, true_positive)
         sensitivity[0] = 0  # interpolation would start a vertical rise at its top
-        curves.append(
-            pd.DataFrame({"dx": CODES[label], "false_positive_rate": GRID, "true_positive_rate": sensitivity})
-        )
+        curve = {"dx": CODES[label], "false_positive_rate": GRID, "true_positive_rate": sensitivity}
+        curves.append(pd.DataFrame(curve))
     return pd.concat(curves, ignore_index=True)
 
 
@@ -75,25 +74,22 @@ def classes(test: Predictions, draws: Bootstrap) -> pd.DataFrame:
     Returns:
         Columns dx, measure, value, low, high, support (test images). A class with support 0 has NaN in all three.
     """
-    probabilities = test.headline
-    predicted = probabilities.argmax(axis=1)
+    scores = test.headline
+    predicted = scores.argmax(axis=1)
     values = class_metrics(count_confusions(test.labels, predicted))
     drawn_f1 = class_metrics(draws.confusions(test.labels, predicted, len(CODES)))["f1"]
     rows = []
     for number, code in enumerate(CODES):
         truth, called = test.labels == number, predicted == number
-        estimates = {name: value[number] for name, value in values.items()}
-        estimates["roc_auc"] = roc_auc(truth, probabilities[:, number])
-        bounds = {
-            "sensitivity": draws.select(truth).proportion_interval(called[truth]),
-            "specificity": draws.select(~truth).proportion_interval(~called[~truth]),
-            "precision": draws.select(called).proportion_interval(truth[called]),
-            "f1": interval(drawn_f1[:, number]),
-            "roc_auc": interval(draws.roc_auc(truth, probabilities[:, number])),
+        estimates = {
+            "sensitivity": draws.proportion(called, truth),
+            "specificity": draws.proportion(~called, ~truth),
+            "precision": (values["precision"][number], *draws.proportion(truth, called)[1:]),
+            "f1": (values["f1"][number], *interval(drawn_f1[:, number])),
+            "roc_auc": (roc_auc(truth, scores[:, number]), *interval(draws.roc_auc(truth, scores[:, number]))),
         }
-        for measure, value in estimates.items():
-            row = (value, *bounds[measure]) if truth.any() else (np.nan, np.nan, np.nan)
-            rows.append((code, measure, *row, truth.sum()))
+        for measure, estimate in estimates.items():
+            rows.append((code, measure, *(estimate if truth.any() else [np.nan] * 3), truth.sum()))
     return pd.DataFrame(rows, columns=["dx", "measure", "value", "low", "high", "support"])
 
 

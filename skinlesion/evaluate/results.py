@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
@@ -35,17 +36,16 @@ def evaluate_table(table: pd.DataFrame, seed: int, bootstrap: int) -> Results:
     predicted = headline.argmax(axis=1)
     drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
     bounds = {name: interval(values) for name, values in drawn.items()}
-    bounds["accuracy"] = draws.proportion_interval(predicted == labels)
+    bounds["accuracy"] = draws.proportion(predicted == labels, among=np.ones(len(labels), bool))[1:]
     values = metrics.headline(labels, headline)
     malignant = clinical.malignant_metrics(labels, headline, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
     compared = floors.compare(validation, test, draws)
     values |= compared.figures
+    rounded = {name: tuple(map(round_or_none, pair)) for name, pair in bounds.items()}
     return Results(
         figures={name: round_or_none(value) for name, value in values.items()},
-        intervals={
-            name: {"low": round_or_none(low), "high": round_or_none(high)} for name, (low, high) in bounds.items()
-        },
+        intervals={name: {"low": low, "high": high} for name, (low, high) in rounded.items()},
         tables={
             "confusion": plots.confusion(labels, headline),
             "roc": plots.roc(labels, headline),

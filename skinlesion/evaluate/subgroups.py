@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.ham10000 import CODES, name_age_bands
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.tables import name_age_bands
 from skinlesion.evaluate.clinical import MELANOMA
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.evaluate.metrics import overall_metrics
@@ -58,6 +59,5 @@ def subgroup_metrics(test: Predictions, members: np.ndarray, draws: Bootstrap) -
         balanced = (float(balanced_accuracies(each_once)[0]), *interval(balanced_accuracies(draws)))
     melanoma = labels == MELANOMA
     if len(np.unique(draws.groups[melanoma])) >= FEWEST:
-        hits = predicted[melanoma] == MELANOMA
-        sensitivity = (hits.mean(), *draws.select(melanoma).proportion_interval(hits))
+        sensitivity = draws.proportion(predicted == MELANOMA, melanoma)
     return dict(zip(METRICS, (*balanced, *sensitivity), strict=True))

@@ -10,15 +10,7 @@ STRONGEST = 0.65  # share of the colour where the heat is 1; with heat 0 the ima
 
 
 def overlay(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Colour an image by its heat map.
-
-    Args:
-        image: RGB uint8 (H, W, 3).
-        heat: 0 to 1, (h, w) of any size, enlarged to the image's size.
-
-    Returns:
-        RGB uint8 (H, W, 3).
-    """
+    """Colour an image, RGB uint8 (H, W, 3), by its heat map of 0 to 1, (h, w) of any size; return the same shape."""
     height, width = image.shape[:2]
     smooth = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
     colour = COLOURS[(smooth * 255).round().astype(int)]

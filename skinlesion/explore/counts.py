@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.core import images
-from skinlesion.core.ham10000 import CODES, DIAGNOSES, name_age_bands
+from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.tables import name_age_bands
 from skinlesion.sheets.sheet import Picture, Row
 
 AGE_LIMITS = (0, 20, 30, 40, 50, 60, 70, 80)

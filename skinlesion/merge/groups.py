@@ -12,25 +12,19 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     try:
         pairs = pd.read_csv(path, comment="#", dtype=str)[["image_id_1", "image_id_2"]]
     except FileNotFoundError:
-        raise UserError(
-            f"data.duplicates is {path}, which is missing. Correct it, or set data.duplicates: null"
-        ) from None
+        fault = f"data.duplicates is {path}, which is missing"
+        raise UserError(f"{fault}. Correct it, or set data.duplicates: null") from None
     except (KeyError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a CSV with the columns image_id_1 and image_id_2. Correct it: {error}"
-        ) from None
+        fault = f"{path} is not a CSV with the columns image_id_1 and image_id_2"
+        raise UserError(f"{fault}. Correct it: {error}") from None
     return list(pairs.itertuples(index=False, name=None))
 
 
 def join(lesion_of: pd.Series, pairs: list[tuple[str, str]]) -> tuple[pd.Series, int]:
     """Return the group of every image: its lesion, or the first id of the lesions that `pairs` join to it.
 
-    Args:
-        lesion_of: lesion_id by image_id.
-        pairs: two image ids each that show one lesion; pairs with an image that is not in the data are ignored.
-
-    Returns:
-        group by image_id, and the number of pairs that joined images.
+    `lesion_of` and the groups are by image_id. Pairs with an image that is not in the data are ignored; the second
+    value is the number of the others.
     """
     group_of = lesion_of.copy()
     present = [list(pair) for pair in pairs if pair[0] in lesion_of.index and pair[1] in lesion_of.index]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from skinlesion.core import images, tables
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.merge import groups, metadata
 from skinlesion.runtime.errors import UserError, listing
 from skinlesion.runtime.params.sections import Data, Images
@@ -16,13 +16,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFrame, dict]:
+def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd.DataFrame, dict]:
     """Resize every image of `raw` into `target`/images and write `target`/metadata.csv.
 
     Args:
         raw: part folders and HAM10000_metadata.csv, as download leaves them.
         target: an empty folder.
-        data, how: the sections of params.yaml.
+        data, image_params: the sections of params.yaml.
 
     Returns:
         the table as written, and the counts for metrics/data.json.
@@ -39,13 +39,13 @@ def merge(raw: Path, target: Path, data: Data, how: Images) -> tuple[pd.DataFram
 
     def resize(image_id: str) -> tuple[int, int] | images.BadImage:
         try:
-            image, shape = images.square(files[image_id], how.size, how.fit)
+            image, shape = images.square(files[image_id], image_params.size, image_params.fit)
         except images.BadImage as error:
             return error
         images.write_png(target / "images" / f"{image_id}.png", image)
         return shape
 
-    shapes = over_cores(resize, list(table["image_id"]), "resizing")
+    shapes = map_parallel(resize, list(table["image_id"]), "resizing")
     damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
     if damaged and data.on_bad_image == "fail":
         raise UserError(

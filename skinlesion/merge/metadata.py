@@ -8,18 +8,18 @@ from reprlib import repr as short
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.ids import IMAGE_ID, IMAGE_ID_RULE
 from skinlesion.runtime.errors import UserError, listing
 
 COLUMNS = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
 UNKNOWN = ("unknown", "")
+IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # ids are untrusted and become file names, so they must not be paths
 AGE = re.compile(r"(([0-9]{1,2}|1[01][0-9])(\.[0-9]*)?|120(\.0*)?)?")
 # Not in data/raw: DVC would undo a correction there.
 CORRECT = "Correct that in the archive, then run: dvc repro -f download"
 # Each column, what its cells must be, and the test of it.
 RULES: list[tuple[str, str, Callable[[str], object]]] = [
     *((column, "printable text in UTF-8", str.isprintable) for column in COLUMNS),
-    ("image_id", IMAGE_ID_RULE, IMAGE_ID.fullmatch),
+    ("image_id", "up to 100 letters, digits, _ and -", IMAGE_ID.fullmatch),
     ("lesion_id", "filled in", bool),
     ("dx", f"one of {', '.join(CODES)}", CODES.__contains__),
     ("age", "years from 0 to 120, or blank", AGE.fullmatch),
@@ -69,11 +69,7 @@ def refuse(path: Path, cells: pd.Series, wrong: Sequence[bool], fault: str) -> N
 
 
 def match_images(table: pd.DataFrame, files: dict[str, Path]) -> None:
-    """Check that the rows of `table` and the image `files`, by image_id, match one to one.
-
-    Raises:
-        UserError: a row has no image, or an image no row.
-    """
+    """Raise a UserError if a row of `table` has no image in `files`, which are by image_id, or an image has no row."""
     rows = set(table["image_id"])
     if missing := sorted(rows - set(files)):
         raise UserError(f"Rows of the metadata without an image ({len(missing)}): {listing(missing)}. {CORRECT}")

@@ -35,19 +35,14 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
-            reserve(file.fileno(), size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS sets the length alone
+                os.truncate(file.fileno(), size)
         except OSError as error:
             fault = f"Not enough disk space for a {size / 1e9:.1f} GB memory-mapped array ({error.strerror})"
             raise OSError(error.errno, fault, str(folder)) from None
         return np.ndarray(shape, dtype, mmap.mmap(file.fileno(), size))
-
-
-def reserve(file: int, size: int) -> None:
-    """Allocate `size` bytes on the disk for an open file; only its length, where the system cannot allocate."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, size)
-    else:
-        os.truncate(file, size)
 
 
 def release(part: np.ndarray) -> None:

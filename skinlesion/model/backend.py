@@ -40,31 +40,19 @@ def quiet() -> Iterator[None]:
             sys.stderr.writelines(line for line in held if not NOISE.match(line))
 
 
-def hide_gpus_from_tensorflow() -> None:
-    """Keep TensorFlow from taking GPU memory: Keras and keras-hub import it under any backend."""
-    with suppress(ImportError):
-        import tensorflow as tf
-
-        tf.config.set_visible_devices([], "GPU")
-
-
-def use_one_heap() -> None:
-    """Let all threads allocate from one glibc heap, which keeps its memory.
-
-    The heaps of threads return large arrays to the system and request them again in every training step, which takes
-    a tenth of its time on the CPU.
-    """
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_ARENA_MAX, 1)
-
-
-use_one_heap()  # before any thread starts
+# All threads allocate from one glibc heap, which keeps its memory. Separate heaps return large arrays to the system
+# and request them again in every training step, a tenth of its time on the CPU. To be set before any thread starts.
+if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+    mallopt(M_ARENA_MAX, 1)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
 with quiet():
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        hide_gpus_from_tensorflow()
+        with suppress(ImportError):  # Keras and keras-hub import TensorFlow too; let it take no GPU memory
+            import tensorflow as tf
+
+            tf.config.set_visible_devices([], "GPU")
 
 
 def gpus() -> list[str]:

@@ -39,9 +39,8 @@ def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> 
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
                 contents = {name: remove_date(name, source.read(name)) for name in source.namelist()}
-                contents[OURS] = json.dumps(
-                    {"classes": CODES, "calibration": calibration.to_json(), "fit": fit}
-                ).encode()
+                ours = {"classes": CODES, "calibration": calibration.to_json(), "fit": fit}
+                contents[OURS] = json.dumps(ours).encode()
                 for name, content in sorted(contents.items()):
                     target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
         finally:
@@ -80,13 +79,9 @@ def load(path: Path) -> Bundle:
     except Exception as error:  # damaged bytes make Keras raise nearly any type
         raise not_ours(path, f"Keras cannot load it safely ({first_sentence(error)})") from None
     image, probabilities = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if not (is_square(image) and probabilities == (None, len(CODES))):
+    side = image[1] if isinstance(image, tuple) and len(image) == 4 else None
+    if not side or image != (None, side, side, 3) or probabilities != (None, len(CODES)):
         raise not_ours(
             path, f"its input is {image} and its output {probabilities}, not (N, S, S, 3) and (N, {len(CODES)})"
         )
     return Bundle(model, calibration, fit)
-
-
-def is_square(shape: object) -> bool:
-    """Whether it is the shape of a batch of square RGB images, (None, S, S, 3)."""
-    return isinstance(shape, tuple) and len(shape) == 4 and shape == (None, shape[1], shape[1], 3) and bool(shape[1])

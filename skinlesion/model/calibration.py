@@ -32,17 +32,12 @@ class Calibration:
             raise ValueError(f"the temperature must be a number above 0. Received: {self.temperature}")
         for name, values in (("trained", self.trained), ("natural", self.natural)):
             if not ((values >= 0).all() and abs(values.sum() - 1) < 1e-6):
-                raise ValueError(
-                    f"{name} class frequencies must be 0 or more and sum to 1. Received: {values.tolist()}"
-                )
-
-    def scaled(self, probabilities: np.ndarray) -> np.ndarray:
-        """The model's probabilities (N, 7) at its temperature."""
-        return scale(probabilities, self.temperature)
+                fault = f"{name} class frequencies must be 0 or more and sum to 1"
+                raise ValueError(f"{fault}. Received: {values.tolist()}")
 
     def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         """The model's probabilities (N, 7) at its temperature, for images at natural class frequencies."""
-        return to_frequencies(self.scaled(probabilities), self.trained, self.natural)
+        return to_frequencies(scale(probabilities, self.temperature), self.trained, self.natural)
 
     def decided(self, raw: np.ndarray, exponent: float) -> np.ndarray:
         """The model's probabilities (N, 7) divided by its class frequencies of training to the power of `exponent`.
@@ -74,8 +69,7 @@ class Calibration:
 
 def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Softmax of log probabilities (N, C) divided by the temperature: above 1 less confident, in the same order."""
-    logits = np.log(np.maximum(probabilities, LEAST)) / temperature
-    return softmax(logits)
+    return softmax(np.log(np.maximum(probabilities, LEAST)) / temperature)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -83,7 +77,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.ndarray | None = None) -> float:
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.ndarray) -> float:
     """The temperature with the least log loss on labels (N,) and probabilities (N, C).
 
     Args:
@@ -92,14 +86,11 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, shift: np.nda
     """
     from scipy.optimize import minimize_scalar  # slow to import, and used in training alone
 
-    logits = np.log(np.maximum(probabilities, LEAST))
-    offset = np.zeros(probabilities.shape[1]) if shift is None else np.log(np.maximum(shift, LEAST))
+    logits, offset = (np.log(np.maximum(values, LEAST)) for values in (probabilities, shift))
 
     def loss(log_temperature: float) -> float:
-        shifted = logits / np.exp(log_temperature) + offset
-        highest = shifted.max(axis=1)
-        total = highest + np.log(np.exp(shifted - highest[:, None]).sum(axis=1))
-        return float(np.mean(total - shifted[np.arange(len(labels)), labels]))
+        corrected = softmax(logits / np.exp(log_temperature) + offset)
+        return -np.log(corrected[np.arange(len(labels)), labels]).mean()
 
     best = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
     return round(float(np.exp(best.x)), 4)

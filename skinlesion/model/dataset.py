@@ -7,7 +7,7 @@ import pandas as pd
 
 from skinlesion.core import images
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.model import arrays
 
 
@@ -31,5 +31,5 @@ def read_images(files: list[str], doing: str) -> np.ndarray:
         pixels[index] = images.read(Path(files[index]))
         arrays.release(pixels[index])
 
-    over_cores(read, range(len(files)), doing, shared=True)
+    map_parallel(read, range(len(files)), doing, needs_threads=True)
     return pixels

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.model.calibration import Calibration
+from skinlesion.model.calibration import Calibration, scale
 
 ABOUT = ["age", "sex", "localization", "dx_type"]  # columns of the metadata, for the subgroups
 COLUMNS = ["split", "path", "image_id", "group", "dx", "augmented", "lesion_images", "leaked", *ABOUT, "predicted"]
@@ -56,12 +56,8 @@ def make_table(
     rows = rows.join(metadata.set_index("image_id")[ABOUT], on="image_id")
     headline = calibration.decided(raw, exponent)
     rows["predicted"] = np.array(CODES)[significant(headline).argmax(axis=1)]
-    by_prefix = {
-        "": raw,
-        "calibrated_": calibration.scaled(raw),
-        "natural_": calibration.corrected(raw),
-        PATIENT: patient,
-    }
+    calibrated, natural = scale(raw, calibration.temperature), calibration.corrected(raw)
+    by_prefix = {"": raw, "calibrated_": calibrated, "natural_": natural, PATIENT: patient}
     if exponent:
         by_prefix[DECISION] = headline
     columns = [

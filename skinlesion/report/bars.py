@@ -40,12 +40,11 @@ def draw_confusion(inputs: Inputs, percent: bool = False) -> Chart:
         middles = np.arange(len(CODES)) + 0.5
         axes.set_xticks(middles, list(CODES))
         axes.set_yticks(middles, [f"{WRAPPED[code]} ({code})" for code in CODES], fontsize=9)
-        axes.set(xlabel="predicted", ylabel="actual")
+        axes.set(xlabel="predicted", ylabel="actual", aspect="equal")
         axes.invert_yaxis()
         axes.grid(False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set_aspect("equal")
 
     unit = "% of each row" if percent else "images"
     alt = f"True class against predicted class, in {unit}."

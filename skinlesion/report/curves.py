@@ -9,7 +9,6 @@ from skinlesion.report.figures import Chart, draw_chart
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import number
 
-SQUARE = (5.2, 6.0)  # inches, with room for a legend
 GREY = "#8a8f98"
 STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diagnosis in DIAGNOSES} | {
     "mel": {"color": COLOURS["mel"], "linewidth": 2.2},
@@ -23,22 +22,16 @@ STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diag
 }
 PANELS = {  # of the history: y axis -> column -> label
     "loss": {"loss": "training", "val_loss": "validation"},
-    "accuracy": {
-        "accuracy": "training",
-        "val_accuracy": "validation",
-        "val_balanced_accuracy": "validation, balanced",
-    },
+    "accuracy": {"accuracy": "training", "val_accuracy": "validation", "val_balanced_accuracy": "validation, balanced"},
     "learning rate": {"learning_rate": None},
 }
 LINES = {"training": GREY, "validation": "#0072b2", "validation, balanced": "#d55e00", None: "#333a44"}
 
 
 def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
-    """Plot each line that has points, with a legend of so many columns.
+    """Plot the lines that `table` has points of: its first three columns are line, x and y.
 
-    Args:
-        table: its first three columns are line, x and y.
-        names: line -> name in the legend.
+    `names` are those in the legend, by line; the legend has so many `columns`.
     """
     axes, (line, x, y) = figure.subplots(), table.columns[:3]
     for key, name in names.items():
@@ -52,39 +45,37 @@ def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], colum
     return axes
 
 
-def limit_to_unit(axes: Axes) -> None:
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    axes.set_aspect("equal")
+def draw_unit_square(
+    title: str, alt: str, table: pd.DataFrame, names: dict[str, str], columns: int, diagonal: bool = False
+) -> Chart:
+    """Draw lines (see `plot_lines`) whose axes both go from 0 to 1."""
+
+    def draw(figure: Figure) -> None:
+        axes = plot_lines(figure, table, names, columns)
+        if diagonal:
+            axes.plot([0, 1], [0, 1], zorder=1, **STYLES["perfect"])
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+
+    return draw_chart(title, alt, (5.2, 6.0), draw)  # with room for a legend
 
 
 def draw_roc(inputs: Inputs) -> Chart:
     classes = inputs.tables["classes"]
     areas = classes[classes["measure"] == "roc_auc"].set_index("dx")["value"]
     names = {code: f"{name}, {number(areas.get(code), 2)}" for code, name in NAMES.items()}
-
-    def draw(figure: Figure) -> None:
-        axes = plot_lines(figure, inputs.tables["roc"], names, columns=2)
-        axes.plot([0, 1], [0, 1], zorder=1, **STYLES["perfect"])
-        limit_to_unit(axes)
-
-    return draw_chart("ROC curves, with the area under each", "ROC curve of each class against the rest.", SQUARE, draw)
+    title, alt = "ROC curves, with the area under each", "ROC curve of each class against the rest."
+    return draw_unit_square(title, alt, inputs.tables["roc"], names, columns=2, diagonal=True)
 
 
 def draw_precision_recall(inputs: Inputs) -> Chart:
-    def draw(figure: Figure) -> None:
-        limit_to_unit(plot_lines(figure, inputs.tables["precision_recall"], NAMES, columns=2))
-
-    return draw_chart("Precision-recall curves", "Precision against recall of each class.", SQUARE, draw)
+    title, alt = "Precision-recall curves", "Precision against recall of each class."
+    return draw_unit_square(title, alt, inputs.tables["precision_recall"], NAMES, columns=2)
 
 
 def draw_reliability(inputs: Inputs) -> Chart:
     names = {line: line for line in ("perfect", "raw", "calibrated", "natural")}
-
-    def draw(figure: Figure) -> None:
-        limit_to_unit(plot_lines(figure, inputs.tables["reliability"], names, columns=4))
-
     alt = "Accuracy against confidence of each variant, in bins of equally many test images."
-    return draw_chart("Reliability diagram", alt, SQUARE, draw)
+    return draw_unit_square("Reliability diagram", alt, inputs.tables["reliability"], names, columns=4)
 
 
 def draw_decision_curve(inputs: Inputs) -> Chart:
@@ -117,8 +108,10 @@ def draw_history(inputs: Inputs) -> Chart:
             axes.set_ylabel(name)
         for index, (epoch, phase) in enumerate(starts.itertuples(index=False)):
             height = 1.02 + 0.11 * (index % 2)  # the label of a short phase would overlap the next one
-            words = name_phase(int(phase), configuration[int(phase) - 1]["train"])
-            grid[0].text(epoch - 0.4, height, words, transform=grid[0].get_xaxis_transform(), fontsize=9)
+            trained = str(configuration[phase - 1]["train"])
+            layers = {"all": "all layers", "head": "head only"}.get(trained, f"from layer {trained} on")
+            label = f"phase {phase}: {layers}"
+            grid[0].text(epoch - 0.4, height, label, transform=grid[0].get_xaxis_transform(), fontsize=9)
         handles, labels = grid[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9.5)
         rates = sorted({table["learning_rate"].min(), table["learning_rate"].max()})
@@ -130,9 +123,3 @@ def draw_history(inputs: Inputs) -> Chart:
 
     alt = f"Loss, accuracy and learning rate over {len(table)} epochs in {len(starts)} phases; best epoch {best}."
     return draw_chart("Training history (dotted line: best epoch on validation)", alt, (9.4, 6.2), draw, "wide")
-
-
-def name_phase(number: int, trained: str | int) -> str:
-    """Say which layers a phase trains."""
-    layers = {"all": "all layers", "head": "head only"}.get(str(trained), f"from layer {trained} on")
-    return f"phase {number}: {layers}"

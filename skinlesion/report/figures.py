@@ -28,8 +28,7 @@ STYLE = {
     "xtick.color": "#4a515c",
     "ytick.color": "#4a515c",
 }
-LARGEST = 900_000  # bytes of a picture: five of them and the charts stay below 8 MB in base64
-QUALITIES = (92, 85, 75, 60, 40, 20, 10)  # of JPEG: the first that is small enough is taken
+LARGEST_PNG = 450_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,11 @@ def encode_uri(kind: str, content: bytes) -> str:
 
 
 def embed_picture(path: Path) -> str:
-    """Encode a sheet as a data URI: a small PNG unchanged, otherwise as the best JPEG of at most LARGEST bytes."""
+    """Encode a sheet as a data URI: a small PNG unchanged, otherwise as JPEG."""
     content = path.read_bytes()
-    if len(content) <= LARGEST // 2:
+    if len(content) <= LARGEST_PNG:
         return encode_uri("image/png", content)
+    buffer = io.BytesIO()
     with Image.open(path) as sheet:
-        for quality in QUALITIES:
-            buffer = io.BytesIO()
-            sheet.save(buffer, "JPEG", quality=quality, subsampling=0)
-            if buffer.tell() <= LARGEST:
-                break
+        sheet.save(buffer, "JPEG", quality=92, subsampling=0)
     return encode_uri("image/jpeg", buffer.getvalue())

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from skinlesion.core import tables
-from skinlesion.report.provenance import Provenance
+from skinlesion.report import provenance
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 
@@ -45,7 +45,8 @@ class Inputs:
     metrics: dict[str, dict[str, Any]]
     tables: dict[str, pd.DataFrame]
     pictures: dict[str, Path]
-    made: Provenance
+    commit: str  # of the code, in words
+    versions: dict[str, str]  # of packages
 
     @property
     def source(self) -> str:
@@ -56,21 +57,20 @@ class Inputs:
         return self.params["split"]["protocol"]
 
 
-def read(params: dict[str, Any], made: Provenance) -> Inputs:
-    """Read all inputs; the current directory is the repository's root.
-
-    Args:
-        params: as in params.yaml; its sections may be typed.
-
-    Raises:
-        UserError: a file is missing.
-    """
+def read(params: dict[str, Any]) -> Inputs:
+    """Read all inputs in the repository's root, beside typed `params`; raise UserError if a file is missing."""
     files = [*METRICS.values(), *TABLES.values(), *PICTURES.values()]
     if lacking := [path.as_posix() for path in files if not path.is_file()]:
         listed = ", ".join(lacking[:3])
         raise UserError(f"Missing inputs of the report ({len(lacking)} of {len(files)}): {listed}. Run: dvc repro")
-    metrics = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in METRICS.items()}
-    return Inputs(to_plain(params), metrics, {name: tables.read(path) for name, path in TABLES.items()}, PICTURES, made)
+    return Inputs(
+        params=to_plain(params),
+        metrics={name: json.loads(path.read_text(encoding="utf-8")) for name, path in METRICS.items()},
+        tables={name: tables.read(path) for name, path in TABLES.items()},
+        pictures=PICTURES,
+        commit=provenance.find_commit(Path()),
+        versions=provenance.read_versions(),
+    )
 
 
 def to_plain(value: Any) -> Any:

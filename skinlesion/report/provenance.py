@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -11,19 +10,6 @@ import yaml
 
 PACKAGES = ("dvc", "keras", "keras-hub", "numpy", "pandas", "scikit-learn", "matplotlib", "pillow")
 GIT = ("git", "-c", "log.showSignature=false")
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """commit: the code's commit in words; versions: package -> version."""
-
-    commit: str
-    versions: dict[str, str]
-
-
-def read_provenance(folder: Path) -> Provenance:
-    """Read the provenance of a result made in `folder`, the repository's root."""
-    return Provenance(find_commit(folder), read_versions())
 
 
 def find_commit(folder: Path) -> str:

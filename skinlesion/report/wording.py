@@ -101,11 +101,11 @@ def describe_system(inputs: Inputs) -> str:
 
 def list_facts(inputs: Inputs) -> dict[str, str]:
     """List how the result was made: name -> value."""
-    params, made = inputs.params, inputs.made
+    params = inputs.params
     train, split, data = (inputs.metrics[name] for name in ("train", "split", "data"))
     sizes = ", ".join(f"{name} {count(images)}" for name, images in split["images"].items())
     return {
-        "Code commit": made.commit,
+        "Code commit": inputs.commit,
         "Seed": str(params["seed"]),
         "Data": f"{name_dataset(inputs)}: {count(data['images'])} images of {count(data['groups'])} lesions",
         "Split": f"by {PROTOCOLS[inputs.protocol]}; images: {sizes}",
@@ -118,5 +118,5 @@ def list_facts(inputs: Inputs) -> dict[str, str]:
             f"views of each image: {params['evaluate']['tta']}; intervals from "
             f"{count(params['evaluate']['bootstrap'])} bootstrap draws of lesions"
         ),
-        "Versions": ", ".join(f"{name} {version}" for name, version in made.versions.items()),
+        "Versions": ", ".join(f"{name} {version}" for name, version in inputs.versions.items()),
     }

@@ -5,7 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from skinlesion.runtime import verbose
@@ -21,9 +21,7 @@ def run(main: Callable[[], object], name: str) -> None:
     Keras, belong in `main`.
     """
     script = sys.modules[main.__module__]
-    parser = Parser(prog=f"python -m stages.{name}", description=script.__doc__)
-    verbose.add(parser)
-    verbose.note(parser.parse_args())
+    verbose.parse(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
     start = time.perf_counter()
     try:
         with hold_lock(name):
@@ -39,10 +37,9 @@ def run(main: Callable[[], object], name: str) -> None:
 
 @contextmanager
 def hold_lock(name: str) -> Iterator[None]:
-    """Hold the lock of a stage, in a DVC repository: a stage outlives a killed dvc, and with it DVC's own lock.
+    """Hold the lock of a stage in a DVC repository, since a stage outlives a killed dvc and DVC's own lock.
 
-    Raises:
-        UserError: another run of the stage holds it.
+    Raises UserError if another run of the stage holds it.
     """
     if not Path(".dvc").is_dir():
         yield
@@ -55,10 +52,8 @@ def hold_lock(name: str) -> Iterator[None]:
         lock = SimpleLockFile(str(path))
     except LockError:
         raise UserError(f"Another run of {name} is at work here. Wait for its end or stop it, then run again") from None
-    try:
+    with closing(lock):
         yield
-    finally:
-        lock.close()
 
 
 class Parser(argparse.ArgumentParser):

@@ -18,34 +18,14 @@ from skinlesion.runtime.errors import UserError
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # write() raises them without the file's name
 
 
-def replace_file(path: Path) -> AbstractContextManager[Path]:
+@contextmanager
+def replace_file(path: Path, is_folder: bool = False) -> Iterator[Path]:
     """Yield an empty file beside `path` to write to; rename it to `path` on success, remove it on an error.
 
     Raises:
         UserError: `path` is a folder, or another process began to write it.
         OSError: it cannot be written; the error names `path`.
     """
-    return replace(path, is_folder=False)
-
-
-def replace_folder(path: Path) -> AbstractContextManager[Path]:
-    """Yield an empty folder beside `path` to fill, with the same care as `replace_file`."""
-    return replace(path, is_folder=True)
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write `content` as indented JSON, whole or not at all."""
-    with replace_file(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def beside(path: Path, mark: str = "") -> Path:
-    """Return a new temporary name beside `path`; the next writer of `path` removes what has such a name."""
-    return path.with_name(f".partial-{secrets.token_hex(4)}{mark}-{path.name}")
-
-
-@contextmanager
-def replace(path: Path, is_folder: bool) -> Iterator[Path]:
     if path.exists() and path.is_dir() != is_folder:
         there, wanted = ("file", "folder") if is_folder else ("folder", "file")
         raise UserError(f"{path} is a {there}, but a {wanted} is written there. Move it away, then run again")
@@ -74,6 +54,22 @@ def replace(path: Path, is_folder: bool) -> Iterator[Path]:
         remove(old)
 
 
+def replace_folder(path: Path) -> AbstractContextManager[Path]:
+    """Yield an empty folder beside `path` to fill, with the same care as `replace_file`."""
+    return replace_file(path, is_folder=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write `content` as indented JSON, whole or not at all."""
+    with replace_file(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def beside(path: Path, mark: str = "") -> Path:
+    """Return a new temporary name beside `path`; the next writer of `path` removes what has such a name."""
+    return path.with_name(f".partial-{secrets.token_hex(4)}{mark}-{path.name}")
+
+
 def remove_partials(path: Path) -> None:
     """Remove what killed runs left of `path`."""
     name = re.compile(rf"\.partial-[0-9a-f]{{8}}(\.\w+)?-{re.escape(path.name)}")
@@ -84,8 +80,6 @@ def remove_partials(path: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder, as far as possible."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
+    with suppress(OSError):  # a folder
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)

@@ -6,17 +6,14 @@ import os
 VARIABLE = "SKINLESION_VERBOSE"
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Add -v to a command line."""
-    parser.add_argument(
-        "-v", "--verbose", action="store_true", help="also show tracebacks, and the backend's own messages"
-    )
-
-
-def note(arguments: argparse.Namespace) -> None:
-    """Keep for `asked` whether -v was given; call it before the backend is imported."""
+def parse(parser: argparse.ArgumentParser, words: list[str] | None = None) -> argparse.Namespace:
+    """Parse a command line that also takes -v, and keep that for `asked`; call it before the backend is imported."""
+    text = "also show tracebacks, and the backend's own messages"
+    parser.add_argument("-v", "--verbose", action="store_true", help=text)
+    arguments = parser.parse_args(words)
     if arguments.verbose:
         os.environ[VARIABLE] = "1"
+    return arguments
 
 
 def asked() -> bool:

@@ -16,52 +16,48 @@ from skinlesion.runtime.params.sections import Split
 SPLITS = ("train", "validation", "test")
 
 
-def assign(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
+def assign(manifest: pd.DataFrame, split_params: Split) -> pd.DataFrame:
     """Add the columns `split` (train, validation, test or unused; stratified by dx) and `leaked` to the manifest.
 
     Raises:
         UserError: a class has too few lesions (protocol lesion) or images (protocol image) for the splits, or no
             balanced row of a class is in train.
     """
-    table = PROTOCOLS[how.protocol](manifest, how)
+    table = PROTOCOLS[split_params.protocol](manifest, split_params)
     if absent := sorted(set(table["dx"]) - set(table.loc[table["split"] == "train", "dx"])):
         raise UserError(f"No image of {', '.join(absent)} is in train. Raise balance.per_class or split.train")
     return table.assign(leaked=leaks(table))
 
 
-def by_lesion(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
+def by_lesion(manifest: pd.DataFrame, split_params: Split) -> pd.DataFrame:
     originals = manifest[~manifest["augmented"]]
     groups = originals.groupby("group").agg(dx=("dx", "first"), images=("image_id", "size"))
-    split = manifest["group"].map(deal(groups.reset_index(names="unit"), how, "lesions"))
+    split = manifest["group"].map(deal(groups.reset_index(names="unit"), split_params, "lesions"))
     # Train has no originals beyond per_class, the others have no copies.
     excluded = np.where(split == "train", ~manifest["balanced"], manifest["augmented"])
     return manifest.assign(split=split.mask(excluded, "unused"))
 
 
-def by_image(manifest: pd.DataFrame, how: Split) -> pd.DataFrame:
+def by_image(manifest: pd.DataFrame, split_params: Split) -> pd.DataFrame:
     rows = manifest[manifest["balanced"]]
     units = pd.DataFrame({"unit": rows["path"], "dx": rows["dx"], "images": 1})
-    return manifest.assign(split=manifest["path"].map(deal(units, how, "images")).fillna("unused"))
+    return manifest.assign(split=manifest["path"].map(deal(units, split_params, "images")).fillna("unused"))
 
 
 PROTOCOLS = {"lesion": by_lesion, "image": by_image}
 
 
-def deal(units: pd.DataFrame, how: Split, noun: str) -> pd.Series:
+def deal(units: pd.DataFrame, split_params: Split, noun: str) -> pd.Series:
     """Assign the units of each class to splits, so that each split gets its fraction of the images of the class.
 
     With `folds` each class is first cut into folds, one of which is test; the rest becomes validation and train, in the
-    order that begins after the fold.
+    order that begins after the fold. `noun` names the units in a message.
 
     Args:
         units: unit (an id), dx, images (the number of its images).
-        noun: the name of the units, for a message.
-
-    Returns:
-        the split by unit.
     """
-    units = units.assign(rank=[digest(how.seed, "split", unit) for unit in units["unit"]])
-    needed = max(how.folds or 0, len(SPLITS))
+    units = units.assign(rank=[digest(split_params.seed, "split", unit) for unit in units["unit"]])
+    needed = max(split_params.folds or 0, len(SPLITS))
     parts = []
     for code, members in units.sort_values("rank").groupby("dx"):
         if len(members) < needed:
@@ -71,29 +67,23 @@ def deal(units: pd.DataFrame, how: Split, noun: str) -> pd.Series:
             )
         images = members["images"].to_numpy()
         split = pd.Series("test", index=members["unit"])
-        if how.folds:
-            fold = cut(images, [1 / how.folds] * how.folds)
-            rest = np.concatenate([np.flatnonzero(fold > how.fold), np.flatnonzero(fold < how.fold)])
-            validation = how.validation / (how.validation + how.train)
+        if split_params.folds:
+            fold = cut(images, [1 / split_params.folds] * split_params.folds)
+            rest = [*np.flatnonzero(fold > split_params.fold), *np.flatnonzero(fold < split_params.fold)]
+            validation = split_params.validation / (split_params.validation + split_params.train)
             names = np.array(["validation", "train"])
             split.iloc[rest] = names[cut(images[rest], [validation, 1 - validation])]
         else:
-            split[:] = np.array(["test", "validation", "train"])[cut(images, [how.test, how.validation, how.train])]
+            shares = [split_params.test, split_params.validation, split_params.train]
+            split[:] = np.array(["test", "validation", "train"])[cut(images, shares)]
         parts.append(split)
     return pd.concat(parts)
 
 
 def cut(images: np.ndarray, shares: list[float]) -> np.ndarray:
-    """Cut a sequence of units into parts by `shares` of their images; no part is empty.
+    """Cut units into parts by `shares`, which sum to 1, of their numbers of `images`; return the part of each unit.
 
-    A unit belongs to the part of its middle image.
-
-    Args:
-        images: number of images of each unit; at least as many units as shares.
-        shares: fractions that sum to 1.
-
-    Returns:
-        the number of each unit's part.
+    A unit belongs to the part of its middle image. No part is empty; there are at least as many units as shares.
     """
     part = np.searchsorted(np.cumsum(shares)[:-1], (np.cumsum(images) - images / 2) / images.sum(), side="right")
     last = -1

@@ -26,7 +26,6 @@ LAYERS: dict[str, Callable[..., keras.Layer]] = {
     "brightness": lambda part, **rest: layers.RandomBrightness(part, **LEVELS, **rest),
 }
 FLIPS = {"flip_horizontal", "flip_vertical"}
-Matrix = Callable[[dict, int, int], keras.KerasTensor]
 
 
 def stack_rows(*entries: keras.KerasTensor | float) -> keras.KerasTensor:
@@ -35,19 +34,13 @@ def stack_rows(*entries: keras.KerasTensor | float) -> keras.KerasTensor:
     return ops.concatenate([entry * ones for entry in (*entries, 0.0, 0.0)], axis=1)
 
 
-def flip(x: float, y: float) -> Matrix:
-    """The matrix of a mirrored image, or of an upright one, by what the layer has drawn; x or y is -1."""
-
-    def matrix(drawn: dict, height: int, width: int) -> keras.KerasTensor:
-        mirrored = ops.array([[x, 0, (width - 1) * (x < 0), 0, y, (height - 1) * (y < 0), 0, 0]], "float32")
-        upright = ops.array([[1, 0, 0, 0, 1, 0, 0, 0]], "float32")
-        return ops.where(ops.reshape(drawn["flips"], (-1, 1)), mirrored, upright)
-
-    return matrix
+def draw_sign(drawn: dict) -> keras.KerasTensor:
+    """-1 for the images that a flip mirrors, 1 for the others: (N, 1)."""
+    return ops.where(ops.reshape(drawn["flips"], (-1, 1)), -1.0, 1.0)
 
 
-def zoom(drawn: dict, height: int, width: int) -> keras.KerasTensor:
-    x, y = drawn["width_zoom"], drawn["height_zoom"]
+def scale(x: keras.KerasTensor | float, y: keras.KerasTensor | float, height: int, width: int) -> keras.KerasTensor:
+    """The matrix that scales about the image's centre; a factor of -1 mirrors."""
     return stack_rows(x, 0.0, (width - 1.0) / 2.0 * (1.0 - x), 0.0, y, (height - 1.0) / 2.0 * (1.0 - y))
 
 
@@ -63,11 +56,11 @@ def shear(drawn: dict, *_: int) -> keras.KerasTensor:
 
 # operation -> matrix from a pixel of the result to its source, made of what Keras' layer has drawn and the image's
 # height and width in px: the eight numbers (N, 8) of ops.image.affine_transform
-MATRICES: dict[str, Matrix] = {
-    "flip_horizontal": flip(-1.0, 1.0),
-    "flip_vertical": flip(1.0, -1.0),
+MATRICES: dict[str, Callable[[dict, int, int], keras.KerasTensor]] = {
+    "flip_horizontal": lambda drawn, *size: scale(draw_sign(drawn), 1.0, *size),
+    "flip_vertical": lambda drawn, *size: scale(1.0, draw_sign(drawn), *size),
     "rotate": lambda drawn, *_: drawn["rotation_matrix"],
-    "zoom": zoom,
+    "zoom": lambda drawn, *size: scale(drawn["width_zoom"], drawn["height_zoom"], *size),
     "shift": shift,
     "shear": shear,
 }
@@ -99,7 +92,7 @@ class Geometry(layers.Layer):
         return resampling.affine(images, ops.reshape(whole, (-1, 9))[:, :6])
 
 
-def make(ranges: Augmentation, seed: int) -> list[keras.Layer]:
+def make_layers(ranges: Augmentation, seed: int) -> list[keras.Layer]:
     """The layers of the operations whose range is above 0, from RGB 0-255 (N, H, W, 3) to the same, in float32."""
     made = {
         name: layer(getattr(ranges, name), seed=(seed + number) % 2**31, dtype="float32", name=f"augment_{name}")
@@ -118,7 +111,4 @@ def prepend(classifier: keras.Model, ranges: Augmentation | None, seed: int) -> 
     if ranges is None:
         return classifier
     image = keras.Input(classifier.input_shape[1:], name="image", dtype="float32")
-    x = image
-    for layer in make(ranges, seed):
-        x = layer(x)
-    return keras.Model(image, classifier(x), name="augmented")
+    return keras.Sequential([image, *make_layers(ranges, seed), classifier], name="augmented")

@@ -3,6 +3,8 @@
 The result equals that of running the backbone in every epoch, apart from the rounding of other batch sizes.
 """
 
+from itertools import takewhile
+
 import numpy as np
 from tqdm import tqdm
 
@@ -28,16 +30,10 @@ def split(classifier: keras.Model) -> tuple[keras.Model, keras.Model]:
     Features are the feature map, or the output of the head's first layers of FIXED.
     """
     preprocessing, backbone, head = (classifier.get_layer(part) for part in ("preprocessing", "backbone", "head"))
-    inputs = [keras.tree.flatten(layer.input) for layer in head.layers[1:]]
-    fixed, cut = [], head.layers[0]
-    for layer in head.layers[1:]:
-        readers = sum(any(tensor is cut.output for tensor in tensors) for tensors in inputs)
-        if not isinstance(layer, FIXED) or readers > 1:  # attention reads the feature map twice
-            break
-        fixed.append(layer)
-        cut = layer
+    # Attention begins with the layer `squeeze`, and reads the feature map a second time later.
+    fixed = list(takewhile(lambda layer: isinstance(layer, FIXED) and layer.name != "squeeze", head.layers[1:]))
     body = keras.Sequential([preprocessing, backbone, *fixed])
-    return body, keras.Model(cut.output, head.output, name="head_on_features")
+    return body, keras.Model(head.layers[len(fixed)].output, head.output, name="head_on_features")
 
 
 def extract(body: keras.Model, images: np.ndarray, batch_size: int, split: str) -> np.ndarray:

@@ -51,7 +51,8 @@ def fit(
         if number < progress.phase:
             continue
         progress.stopped = progress.stopped and number == progress.phase
-        progress.phase, start, done = number, progress.count_before(number), len(progress.history)
+        progress.phase, done = number, len(progress.history)
+        start = sum(row["phase"] < number for row in progress.history)  # epochs of the phases before
         epochs = min(phase.epochs, params.max_epochs or phase.epochs)
         part = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
         print(f"phase {number} of {len(phases)} (trains: {part}), at most {epochs} epochs", flush=True)
@@ -69,14 +70,15 @@ def fit(
             metrics=["accuracy"],
         )
         batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix)
+        factors = schedules.factors(params.schedule, params.warmup_epochs, epochs)
         callbacks = [
             *([AverageWeights(batches)] if params.ema else []),
             Validate(*validation_inputs, params.batch_size),
             best,
-            *scheduling(params, phase, epochs, start),
+            *schedules.make_callbacks(phase.learning_rate, factors, start),
             *stopping(params),
         ]
-        follow = Follow(progress, [model, augmented], best, callbacks, phase.learning_rate)
+        follow = Follow(progress, [model, augmented], best, callbacks)
         with backends.current.fused(trained) if params.kernels == "fused" else nullcontext():
             trained.fit(
                 batches,
@@ -98,12 +100,6 @@ def summarize(history: pd.DataFrame, best_epoch: int) -> dict:
         "best_epoch": best_epoch,
         "validation": {name.removeprefix("val_"): round(float(value), 4) for name, value in best.items()},
     }
-
-
-def scheduling(params: Train, phase: Phase, epochs: int, start: int) -> list[keras.callbacks.Callback]:
-    """The callback that sets the learning rate of each epoch; none if it is the same throughout."""
-    factors = schedules.factors(params.schedule, params.warmup_epochs, epochs)
-    return [schedules.make_callback(phase.learning_rate, factors, start)] if set(factors) != {1.0} else []
 
 
 def stopping(params: Train) -> list[keras.callbacks.Callback]:

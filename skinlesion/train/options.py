@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras
@@ -14,22 +13,14 @@ from skinlesion.runtime.params.sections import Train
 NO_DECAY = ["bias", "gamma", "beta", "embedding", "token"]
 
 
-def make_adamw(params: Train, **settings) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(weight_decay=params.weight_decay, **settings)
-    optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
-    return optimizer
-
-
-OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
-    "adam": lambda params, **settings: keras.optimizers.Adam(**settings),
-    "adamw": make_adamw,
-}
-
-
 def make_optimizer(params: Train, learning_rate: float) -> keras.optimizers.Optimizer:
     """The optimizer of a phase. With `ema` it also keeps averages of the weights, see AverageWeights."""
     averages = {"use_ema": True, "ema_momentum": params.ema} if params.ema else {}
-    return OPTIMIZERS[params.optimizer](params, learning_rate=learning_rate, **averages)
+    if params.optimizer == "adam":
+        return keras.optimizers.Adam(learning_rate, **averages)
+    optimizer = keras.optimizers.AdamW(learning_rate, params.weight_decay, **averages)
+    optimizer.exclude_from_weight_decay(var_names=NO_DECAY)
+    return optimizer
 
 
 def make_loss(params: Train, labels: np.ndarray) -> str | Callable:
@@ -69,19 +60,19 @@ def effective_frequencies(params: Train, labels: np.ndarray) -> np.ndarray:
 
 
 def balance_classes(labels: np.ndarray) -> dict[int, float]:
-    """Each class's weight: N / (7 * images of the class), scikit-learn's "balanced", from the training labels (N,).
+    """Each class's weight: N / (7 * images of the class), from the training labels (N,).
 
     Raises:
         UserError: a class has no training image, so it has no weight. Keras would accept the gap without a message.
     """
-    absent = [code for number, code in enumerate(CODES) if number not in labels]
+    counts = np.bincount(labels, minlength=len(CODES))
+    absent = [code for code, count in zip(CODES, counts, strict=True) if not count]
     if absent:
         raise UserError(
             f"train.class_weights: balanced needs training images of every class, but there are none of "
             f"{', '.join(absent)}. Set class_weights: none, or a larger split.train"
         )
-    weights = compute_class_weight("balanced", classes=np.arange(len(CODES)), y=labels)
-    return dict(enumerate(weights.tolist()))
+    return dict(enumerate((len(labels) / (len(CODES) * counts)).tolist()))
 
 
 CLASS_WEIGHTS: dict[str, Callable[[np.ndarray], dict[int, float] | None]] = {

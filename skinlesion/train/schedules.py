@@ -19,8 +19,8 @@ def factors(schedule: str, warmup: int, epochs: int) -> list[float]:
     return rising + [SCHEDULES[schedule](epoch / left) for epoch in range(left)]
 
 
-def make_callback(learning_rate: float, factors: list[float], start: int) -> keras.callbacks.Callback:
-    """The callback that sets the learning rate where the factor changes, and logs it.
+def make_callbacks(learning_rate: float, factors: list[float], start: int) -> list[keras.callbacks.Callback]:
+    """The callback that sets the learning rate where the factor changes, and logs it; none if it is 1 throughout.
 
     Where the factor stays the same, a rate that ReduceLROnPlateau has lowered stays lowered.
 
@@ -33,4 +33,4 @@ def make_callback(learning_rate: float, factors: list[float], start: int) -> ker
         changes = number == 0 or factors[number] != factors[number - 1]
         return learning_rate * factors[number] if changes else current
 
-    return keras.callbacks.LearningRateScheduler(rate_of)
+    return [keras.callbacks.LearningRateScheduler(rate_of)] if set(factors) != {1.0} else []

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from skinlesion.core import images
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.model import dataset
 from skinlesion.runtime import params
 
@@ -33,7 +33,7 @@ def process(item: int) -> int:
 @pytest.mark.parametrize("number", [0, 1, 40])
 def test_results_come_in_the_order_of_the_items(workers: int, number: int) -> None:
     with joblib.parallel_config(n_jobs=workers):
-        assert over_cores(slow, range(number), "trying") == [item * item for item in range(number)]
+        assert map_parallel(slow, range(number), "trying") == [item * item for item in range(number)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -51,7 +51,7 @@ def test_so_many_items_are_worked_on_at_once(workers: int) -> None:
             most[0] -= 1
 
     with joblib.parallel_config(n_jobs=workers):
-        over_cores(work, range(30), "trying")
+        map_parallel(work, range(30), "trying")
     assert most == [0, workers]
 
 
@@ -60,23 +60,23 @@ def test_unsaid_there_is_a_worker_per_core(monkeypatch: pytest.MonkeyPatch) -> N
     cores = joblib.cpu_count()
     together = threading.Barrier(cores)
     with joblib.parallel_config(n_jobs=None):
-        names = over_cores(lambda _: (together.wait(30), current_thread().name)[1], range(cores), "trying")
+        names = map_parallel(lambda _: (together.wait(30), current_thread().name)[1], range(cores), "trying")
     assert len(set(names)) == cores
 
 
 def test_params_say_how_many(write_params: Callable[[Path, dict[str, Any]], Path], tmp_path: Path) -> None:
     with joblib.parallel_config(n_jobs=None):  # puts back what was said before
         params.load(write_params(tmp_path / "params.yaml", {"workers": 1}))
-        assert over_cores(lambda _: current_thread(), range(5), "trying") == [current_thread()] * 5
+        assert map_parallel(lambda _: current_thread(), range(5), "trying") == [current_thread()] * 5
         params.load(write_params(tmp_path / "params.yaml", {"workers": 2}))
         together = threading.Barrier(2)
-        assert len(over_cores(lambda _: together.wait(30), range(2), "trying")) == 2
+        assert len(map_parallel(lambda _: together.wait(30), range(2), "trying")) == 2
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_another_backend_takes_over_unless_memory_is_shared(shared: bool) -> None:
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        found = set(over_cores(process, range(4), "trying", shared=shared))
+        found = set(map_parallel(process, range(4), "trying", needs_threads=shared))
     assert (os.getpid() in found) == shared
 
 
@@ -102,7 +102,7 @@ def test_an_error_lets_the_begun_end_starts_no_other_and_leaves_no_thread(worker
         ended.append(item)
 
     with joblib.parallel_config(n_jobs=workers), pytest.raises(ValueError, match="the seventh"):
-        over_cores(work, range(1000), "trying")
+        map_parallel(work, range(1000), "trying")
     assert set(threading.enumerate()) == before
     assert sorted(begun) == sorted([*ended, 7])
     assert len(begun) < 7 + 20 * workers
@@ -116,7 +116,7 @@ def test_an_error_lets_the_begun_end_starts_no_other_and_leaves_no_thread(worker
 def test_ctrl_c_at_any_item_leaves_no_thread_and_ends_the_process_cleanly(item: int) -> None:
     code = f"""
 import os, signal, threading, time
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.model import dataset
 begun, ended = [], []
 def work(item):
@@ -125,7 +125,7 @@ def work(item):
     time.sleep(0.01)
     ended.append(item)
 try:
-    over_cores(work, range(100), 'trying')
+    map_parallel(work, range(100), 'trying')
 except KeyboardInterrupt:
     print(sorted(begun) == sorted(ended), sorted(thread.name for thread in threading.enumerate()))
 """

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 
-from skinlesion.evaluate.intervals import Bootstrap, interval, wilson
+from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.evaluate.metrics import class_metrics, headline, overall_metrics
 
 RANDOM = np.random.default_rng(1)
@@ -74,16 +74,13 @@ def test_the_interval_is_the_middle_of_the_draws_that_have_a_value():
 def test_if_all_are_right_the_interval_is_wilsons_over_the_lesions():
     """Three lesions of two images each, all right: 3 / (3 + 1.96^2) to 1."""
     draws = Bootstrap.draw(pd.Series(list("aabbcc")), 50, seed=0)
-    assert draws.proportion_interval(np.ones(6, bool)) == pytest.approx((3 / (3 + 1.959964**2), 1))
-    assert draws.proportion_interval(np.zeros(6, bool)) == pytest.approx((0, 1 - 3 / (3 + 1.959964**2)))
+    every, none = np.ones(6, bool), np.zeros(6, bool)
+    assert draws.proportion(every, every) == pytest.approx((1, 3 / (3 + 1.959964**2), 1))
+    assert draws.proportion(none, every) == pytest.approx((0, 0, 1 - 3 / (3 + 1.959964**2)))
     some = np.array([1, 1, 0, 0, 1, 1], bool)
-    assert draws.proportion_interval(some) == interval(draws.mean(some))
-    assert np.isnan(draws.select(np.zeros(6, bool)).proportion_interval(np.zeros(0, bool))).all()
-
-
-@pytest.mark.parametrize(("share", "count", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0.9, 50, 0.7864, 0.9565)])
-def test_wilsons_interval_is_the_published_one(share, count, low, high):
-    assert wilson(share, count) == pytest.approx((low, high), abs=5e-5)
+    assert draws.proportion(some, every) == (some.mean(), *interval(draws.mean(some)))
+    assert draws.proportion(some, some) == pytest.approx((1, 2 / (2 + 1.959964**2), 1))
+    assert np.isnan(draws.proportion(some, none)).all()
 
 
 def test_it_covers_the_truth_where_errors_are_grouped_and_an_image_bootstrap_does_not():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from skinlesion.evaluate.metrics import calibration_error, class_metrics, count_confusions, headline, reliability
+from skinlesion.evaluate.metrics import class_metrics, count_confusions, headline, probability_errors, reliability
 
 # True classes akiec and bcc; predicted akiec, bcc, bcc, bcc, and mel, which has no image.
 LABELS = np.array([0, 0, 1, 1, 1])
@@ -86,7 +86,7 @@ def test_images_of_equal_confidence_share_a_bin():
     """Files are often sorted by class: bins by order would show a gap between 63 right and 27 wrong images."""
     right = np.array([0.8] + [0.2 / 6] * 6)
     probabilities = np.array([right] * 63 + [np.roll(right, 1)] * 27)
-    assert calibration_error(np.zeros(90, int), probabilities) == pytest.approx(0.8 - 0.7)
+    assert probability_errors(np.zeros(90, int), probabilities)["calibration_error"] == pytest.approx(0.8 - 0.7)
     # Two bins of three: the second starts at the third of four equal ones, and gets the other two as well.
     confidences = np.array([0.5, 0.6, 0.6, 0.6, 0.6, 0.9])
     probabilities = np.stack([confidences, 1 - confidences], axis=1)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skinlesion.core.ham10000 import CODES, name_age_bands
+from skinlesion.core.ham10000 import CODES
+from skinlesion.core.tables import name_age_bands
 from skinlesion.evaluate.intervals import Bootstrap
 from skinlesion.evaluate.subgroups import AGES, METRICS, evaluate_subgroups
 from skinlesion.model.predictions import Predictions
@@ -69,6 +70,7 @@ def test_too_few_lesions_have_no_metrics_however_many_images_they_have(table):
     men = paired.loc[("sex", "male")]
     assert (men["lesions"], men["images"], men["note"]) == (7, 20, "too few")
     assert paired.loc[("site", "back"), "note"] == "", "11 lesions, 32 images"
+    assert np.isnan(paired.loc[("site", "back"), "melanoma_sensitivity"]), "10 images, but 4 lesions, of melanoma"
 
 
 def test_balanced_accuracy_needs_two_classes_and_sensitivity_ten_melanomas(table):

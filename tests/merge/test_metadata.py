@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.ids import IMAGE_ID
 from skinlesion.merge import metadata
 from skinlesion.runtime.errors import UserError
 
@@ -127,7 +126,7 @@ def test_any_bytes_are_rows_that_keep_the_rules_or_one_message(content: bytes, t
         assert str(error).isprintable()
         return
     assert list(table.columns) == metadata.COLUMNS
-    assert all(IMAGE_ID.fullmatch(image_id) for image_id in table["image_id"])
+    assert all(metadata.IMAGE_ID.fullmatch(image_id) for image_id in table["image_id"])
     assert table["image_id"].is_unique
     assert table["image_id"].is_monotonic_increasing
     assert table["dx"].isin(CODES).all()

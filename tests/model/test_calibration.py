@@ -40,12 +40,12 @@ def test_a_planted_temperature_is_recovered_across_a_shift_of_frequencies(plante
     evidence = random.normal(size=(40_000, 7)) + np.diag(strength)[labels]
     bold = softmax((strength * evidence - strength**2 / 2) * planted)  # log likelihood ratios of the normals
     assert fit_temperature(labels, bold, NATURAL / UNIFORM) == pytest.approx(planted, rel=0.02)
-    assert fit_temperature(labels, bold) != pytest.approx(planted, rel=0.1)
+    assert fit_temperature(labels, bold, np.ones(7)) != pytest.approx(planted, rel=0.1)
 
 
 @pytest.mark.parametrize("planted", [0.5, 1.0, 3.0])
 def test_a_planted_temperature_is_recovered_and_has_the_least_log_loss(planted):
-    fitted = fit_temperature(LABELS, sharpen(planted))
+    fitted = fit_temperature(LABELS, sharpen(planted), np.ones(7))
     assert fitted == pytest.approx(planted, rel=0.02)
     temperatures = (fitted, fitted * 1.1, fitted / 1.1)
     losses = [sklearn.metrics.log_loss(LABELS, scale(sharpen(planted), temperature)) for temperature in temperatures]
@@ -84,7 +84,6 @@ def test_a_calibration_scales_then_corrects_and_returns_from_json():
     calibration = Calibration(2.0, UNIFORM, NATURAL)
     for same in (calibration, Calibration.from_json(calibration.to_json())):
         scaled = scale(HONEST[:50], 2.0)
-        np.testing.assert_array_equal(same.scaled(HONEST[:50]), scaled)
         expected = scaled * NATURAL / (scaled * NATURAL).sum(axis=1, keepdims=True)
         np.testing.assert_allclose(same.corrected(HONEST[:50]), expected)
     assert calibration.to_json()["natural"]["nv"] == 0.67

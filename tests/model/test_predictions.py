@@ -8,7 +8,7 @@ import pytest
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import predictions
-from skinlesion.model.calibration import Calibration
+from skinlesion.model.calibration import Calibration, scale
 
 RAW = np.random.default_rng(0).dirichlet(np.full(7, 0.3), 8)
 CALIBRATION = Calibration(2.0, np.full(7, 1 / 7), np.array([0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.1]))
@@ -63,7 +63,7 @@ def test_labels_and_variants_return_from_the_file_in_any_order_of_columns(splits
     table = through_a_file(pd.concat([write(splits, RAW[3:4], "validation"), write(splits, RAW[:3])]))
     part = predictions.select_split(table[table.columns[::-1]], "test")
     assert part.labels.tolist() == [CODES.index("mel"), CODES.index("nv"), CODES.index("bcc")]
-    expected = {"raw": RAW[:3], "calibrated": CALIBRATION.scaled(RAW[:3]), "natural": CALIBRATION.corrected(RAW[:3])}
+    expected = {"raw": RAW[:3], "calibrated": scale(RAW[:3], 2.0), "natural": CALIBRATION.corrected(RAW[:3])}
     assert part.probabilities.keys() == expected.keys()
     for variant, values in expected.items():
         np.testing.assert_allclose(part.probabilities[variant], values, atol=2e-6)
@@ -86,7 +86,7 @@ def test_the_decision_rule_divides_by_training_frequencies_and_decides_the_predi
 def test_each_column_of_the_file_holds_what_its_name_says(splits):
     """Other programs read the file by these names."""
     table = through_a_file(write(splits, RAW[:3]))
-    by_prefix = {"": RAW[:3], "calibrated_": CALIBRATION.scaled(RAW[:3]), "natural_": CALIBRATION.corrected(RAW[:3])}
+    by_prefix = {"": RAW[:3], "calibrated_": scale(RAW[:3], 2.0), "natural_": CALIBRATION.corrected(RAW[:3])}
     by_prefix["patient_"] = RAW[2::-1]
     for prefix, values in by_prefix.items():
         np.testing.assert_allclose(table[[prefix + code for code in CODES]], values, atol=2e-6)

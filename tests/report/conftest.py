@@ -14,10 +14,8 @@ from skinlesion.explore import counts
 from skinlesion.model.calibration import scale
 from skinlesion.model.predictions import PATIENT, VARIANTS
 from skinlesion.report.inputs import PICTURES, Inputs, to_plain
-from skinlesion.report.provenance import Provenance
 from skinlesion.runtime import params
 
-MADE = Provenance("0123456789", {"python": "3.11", "keras": "3.15.1"})
 LESIONS = {"akiec": 8, "bcc": 12, "bkl": 20, "df": 5, "mel": 24, "nv": 120, "vasc": 6}
 SITES = {"back": 0.5, "face": 0.2, "lower extremity": 0.28, "ear": 0.02}
 
@@ -111,7 +109,8 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
             },
             tables={name: pd.read_csv(folder / f"{name}.csv") for name in tables if name != "class_counts"},
             pictures={name: Path(folder / f"{name}.png") for name in PICTURES},
-            made=MADE,
+            commit="0123456789",
+            versions={"python": "3.11", "keras": "3.15.1"},
         )
 
     return make

@@ -48,8 +48,8 @@ def build_tiny(*head: dict, attention: str = "none") -> keras.Model:
     backbone = keras.Model(pixels, features, name="backbone")
     row = [HeadLayer(**layer) for layer in head or [{"average_pool": "global"}]]
     image = keras.Input((SIDE, SIDE, 3), dtype="float32")
-    part = heads.make(row, features.shape[1:], attention)
-    return keras.Model(image, part(backbone(preprocessing.make("tf", SIDE)(image))))
+    part = heads.build_head(row, features.shape[1:], attention)
+    return keras.Model(image, part(backbone(preprocessing.build_preprocessing("tf", SIDE)(image))))
 
 
 def coloured(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

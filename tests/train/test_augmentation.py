@@ -19,7 +19,7 @@ IMAGES = np.random.default_rng(2).integers(0, 256, (40, 16, 16, 3)).astype("floa
 
 
 def layer_of(operation: str, value: float, seed: int = 3) -> keras.Layer:
-    (layer,) = augmentation.make(Augmentation(**{**OFF, operation: value}), seed)
+    (layer,) = augmentation.make_layers(Augmentation(**{**OFF, operation: value}), seed)
     return layer
 
 
@@ -59,7 +59,7 @@ def test_geometry_moves_pixels_within_its_range_and_leaves_no_black_border(name,
 
 
 def apply_in_turn(ranges: Augmentation, seed: int, images: np.ndarray) -> np.ndarray:
-    """Keras' own layers one after the other, each with the seed that `make` gives it."""
+    """Keras' own layers one after the other, each with the seed that `make_layers` gives it."""
     for number, (name, layer) in enumerate(augmentation.LAYERS.items()):
         if value := getattr(ranges, name):
             images = layer(value, seed=seed + number, dtype="float32")(images, training=True)
@@ -78,7 +78,7 @@ def waves(height: int = 48, width: int = 56) -> np.ndarray:
 def test_geometry_in_one_resampling_equals_keras_layers_in_turn(left_out):
     """Except what comes from beyond the border, which several layers reflect several times."""
     ranges = Augmentation(**{**OFF, **{name: value for name, value in GEOMETRY.items() if name != left_out}})
-    (layer,) = augmentation.make(ranges, 3)
+    (layer,) = augmentation.make_layers(ranges, 3)
     images = waves()
     result, expected = keras.ops.convert_to_numpy(layer(images, training=True)), apply_in_turn(ranges, 3, images)
     middle = np.s_[:, 18:-18, 22:-22]
@@ -87,17 +87,18 @@ def test_geometry_in_one_resampling_equals_keras_layers_in_turn(left_out):
 
 
 def test_flips_alone_stay_exact_and_tones_come_after_geometry():
-    names = [layer.name for layer in augmentation.make(Augmentation(**ALL), 1)]
+    names = [layer.name for layer in augmentation.make_layers(Augmentation(**ALL), 1)]
     assert names == ["augment_geometry", "augment_contrast", "augment_brightness"]
     flips = Augmentation(**{**OFF, "flip_horizontal": 0.5, "flip_vertical": 0.5})
-    assert [layer.name for layer in augmentation.make(flips, 1)] == ["augment_flip_horizontal", "augment_flip_vertical"]
+    names = [layer.name for layer in augmentation.make_layers(flips, 1)]
+    assert names == ["augment_flip_horizontal", "augment_flip_vertical"]
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_levels_stay_float32_within_0_and_255_in_any_precision(policy):
     keras.config.set_dtype_policy(policy)
     images = IMAGES
-    for layer in augmentation.make(Augmentation(**ALL), 1):
+    for layer in augmentation.make_layers(Augmentation(**ALL), 1):
         images = layer(images, training=True)
     images = keras.ops.convert_to_numpy(images)
     assert images.dtype == np.float32

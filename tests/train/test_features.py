@@ -68,5 +68,5 @@ def test_only_a_frozen_backbone_without_randomness_has_fixed_features(tiny, trai
     assert not features.are_fixed(tiny, phase("head"), train_params(augmentation=online))
     pixels = keras.Input((16, 16, 3))
     random = keras.Model(pixels, keras.layers.Dropout(0.1)(keras.layers.Conv2D(4, 3)(pixels)), name="backbone")
-    head = heads.make([], random.output.shape[1:])
+    head = heads.build_head([], random.output.shape[1:])
     assert not features.are_fixed(keras.Sequential([random, head]), phase("head"), train_params())

@@ -18,7 +18,6 @@ EVERY_CLASS = np.arange(7)
 @pytest.mark.parametrize(
     ("field", "table"),
     [
-        ("optimizer", options.OPTIMIZERS),
         ("class_weights", options.CLASS_WEIGHTS),
         ("schedule", schedules.SCHEDULES),
         ("sampling", batches.SAMPLINGS),

@@ -16,7 +16,9 @@ import stages.evaluate
 import stages.train
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
+from skinlesion.model.calibration import scale
 from skinlesion.model.predict import probabilities
+from skinlesion.model.predictions import select_split
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine import processor
@@ -158,6 +160,26 @@ def test_metrics_follow_from_the_predictions_alone_and_thresholds_not_from_test_
     )
     assert before["threshold"].equals(after["threshold"])
     assert not before["sensitivity"].equals(after["sensitivity"])
+
+
+def test_with_eight_views_the_temperature_is_fitted_again_to_validation_alone(trained, make_set):
+    folder = make_set("validation", "test", changes={"evaluate.tta": 8})
+    shutil.copytree(trained / "models", folder / "models")
+    in_folder(folder, stages.evaluate.main)
+    table, stored = pd.read_csv(folder / paths.PREDICTIONS), bundle.load(folder / paths.MODEL).calibration
+    validation, test = (select_split(table, split) for split in ("validation", "test"))
+    fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).temperature
+    expected = scale(test.probabilities["raw"], fitted)
+    np.testing.assert_allclose(test.probabilities["calibrated"], expected, rtol=1e-3)
+
+
+def test_the_calibration_counts_class_weights(make_set):
+    changes = {"train.class_weights": "balanced", "train.max_epochs": 1, "train.deterministic": False}
+    folder = make_set("train", "validation", changes=changes)
+    table = pd.read_csv(folder / paths.SPLITS)
+    table.drop(table.index[table["split"] == "train"][0]).to_csv(folder / paths.SPLITS, index=False)
+    in_folder(folder, stages.train.main)
+    np.testing.assert_allclose(bundle.load(folder / paths.MODEL).calibration.trained, 1 / 7)
 
 
 def test_evaluate_without_a_model_names_the_remedy(make_set):

@@ -41,6 +41,6 @@ class LazyClassifier:
             classifier, explainer = self.loaded
             fit, side = classifier.bundle.fit, classifier.bundle.model.input_shape[1]
             features = explainer.features(images.fit(image, side, fit)[None])
-            heatmaps = explainer.heat(features.repeat(len(CODES), axis=1), np.arange(len(CODES)))
+            heatmaps = explainer.explain_features(features.repeat(len(CODES), axis=1), np.arange(len(CODES)))
         picture = images.fit(image, SIDE, fit)
         return [picture, *(overlay(picture, heatmap) for heatmap in heatmaps)]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.download.sample.drawing import Appearance, draw_image
 from skinlesion.runtime.paths import RAW_METADATA
 
@@ -84,7 +84,7 @@ def make_sample(target: Path, seed: int) -> None:
         path = target / PARTS[number // half] / f"{views[number].image_id}.jpg"
         path.write_bytes(draw_jpeg(views[number], seed))
 
-    over_cores(write, range(len(views)), "drawing the sample")
+    map_parallel(write, range(len(views)), "drawing the sample")
 
 
 def sample_views() -> list[View]:

@@ -50,10 +50,9 @@ class Params(Networks):
         backbone, size, smallest = self.model.backbone, self.images.size, self.backbone.smallest
         if size < smallest:
             raise ValueError(f"images.size is {size} px, but {backbone} needs {smallest}. Set {smallest} or larger")
-        if excess := size % self.backbone.multiple:
-            sizes = (size - excess, size - excess + self.backbone.multiple)
-            near = " or ".join(str(near) for near in sizes if near >= smallest)
-            patch = self.backbone.multiple
+        patch = self.backbone.multiple
+        if excess := size % patch:
+            near = " or ".join(str(near) for near in (size - excess, size - excess + patch) if near >= smallest)
             raise ValueError(f"images.size is {size} px, but {backbone} needs a multiple of {patch}. Set {near}")
         return self
 
@@ -88,19 +87,15 @@ def load(path: Path = paths.PARAMS) -> Params:
     return settings
 
 
-def check_params(content: Any, what: str, networks: Path = paths.NETWORKS) -> Params:
-    """Check `content`, the parsed params.yaml, together with the file `networks`.
-
-    Raises:
-        UserError: as `load`; `what` names the content in the message.
-    """
+def check_params(content: Any, name: str, networks: Path = paths.NETWORKS) -> Params:
+    """Check `content`, the parsed params.yaml, with the file `networks`; raise UserError as `load` and `check` do."""
     if not isinstance(content, dict):
-        return check(content, Params, what)
+        return check(content, Params, name)
     tables = read(networks)
     check(tables, Networks, str(networks))
     if misplaced := sorted(content.keys() & tables.keys()):
-        raise UserError(f"{what} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
-    return check(content | tables, Params, what)
+        raise UserError(f"{name} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
+    return check(content | tables, Params, name)
 
 
 def read(path: Path) -> Any:
@@ -113,14 +108,10 @@ def read(path: Path) -> Any:
         raise UserError(f"{path} is not valid YAML. Correct it: {error}") from None
 
 
-def check(content: Any, model: type[Document], what: str) -> Document:
-    """Return `content`, parsed YAML, as a `model`.
-
-    Raises:
-        UserError: unknown keys or wrong values; all are named at once, `what` names the content.
-    """
+def check(content: Any, model: type[Document], name: str) -> Document:
+    """Return `content`, parsed YAML, as a `model`; raise a UserError that gives its `name` and all that is wrong."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
         problems = "\n".join(dict.fromkeys(f"  {describe(problem, model, content)}" for problem in error.errors()))
-        raise UserError(f"{what} cannot be used:\n{problems}") from None
+        raise UserError(f"{name} cannot be used:\n{problems}") from None

@@ -9,7 +9,6 @@ from skinlesion.runtime.params.rows import Count, Range, Section, Seed
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
-Side = Annotated[int, Field(ge=16, le=1024)]
 DUPLICATES = Path("presets/duplicates")
 
 
@@ -30,7 +29,7 @@ class Data(Section):
 
 
 class Images(Section):
-    size: Side
+    size: Annotated[int, Field(ge=16, le=1024)]
     fit: Literal["stretch", "crop"]
 
 

@@ -42,13 +42,13 @@ def choose_precision(precision: str, device: str) -> str:
 
 
 def gpu_has_bfloat16() -> bool:
-    """Whether every GPU is of NVIDIA's Ampere generation (compute capability 8) or newer."""
+    """Whether every GPU is of NVIDIA's Ampere generation (compute capability 8) or newer; False if it is unknown."""
     query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         output = subprocess.run(query, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
+        return min(float(line) for line in output.splitlines()) >= 8
+    except (OSError, subprocess.CalledProcessError, ValueError):  # ValueError: a line is no number, or there is none
         return False
-    return min(float(line) for line in output.split()) >= 8
 
 
 NATIVE_BFLOAT16 = {"cpu": lambda: processor.kind() == "AVX512-BF16", "gpu": gpu_has_bfloat16}

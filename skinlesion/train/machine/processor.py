@@ -16,9 +16,8 @@ def kind() -> str:
     if named := os.environ.get(VARIABLE):
         return named
     cpuinfo = Path("/proc/cpuinfo")  # Linux only
-    listed = (
-        re.search(r"^flags\s*:(.*)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE) if cpuinfo.exists() else None
-    )
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    listed = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
     flags = set(listed[1].split()) if listed else set()
     return next((name for name, signs in KINDS.items() if signs & flags), platform.machine())
 

@@ -21,7 +21,7 @@ REMEDY = (
 )
 
 
-def make(row: Backbone, size: int, weights: str | None) -> keras.Model:
+def build_backbone(row: Backbone, size: int, weights: str | None) -> keras.Model:
     """Build the sub-model `backbone`: scaled pixels (N, size, size, 3) to a feature map (N, h, w, channels).
 
     Args:

@@ -24,7 +24,7 @@ def build(
     """
     keras.config.set_dtype_policy(precision)
     image = keras.Input((size, size, 3), name="image", dtype="float32")
-    body = backbones.make(backbone, size, weights)
-    pixels = preprocessing.make(backbone.preprocessing, size)(image)
-    probabilities = heads.make(head, body.output.shape[1:], attention)(body(pixels))
+    body = backbones.build_backbone(backbone, size, weights)
+    pixels = preprocessing.build_preprocessing(backbone.preprocessing, size)(image)
+    probabilities = heads.build_head(head, body.output.shape[1:], attention)(body(pixels))
     return keras.Model(image, probabilities, name="skinlesion")

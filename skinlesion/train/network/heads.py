@@ -35,7 +35,7 @@ def squeeze_excite(features: keras.KerasTensor) -> keras.KerasTensor:
 ATTENTIONS = {"none": lambda features: features, "se": squeeze_excite}
 
 
-def make(head: list[HeadLayer], features: tuple[int, int, int], attention: str = "none") -> keras.Model:
+def build_head(head: list[HeadLayer], features: tuple[int, int, int], attention: str = "none") -> keras.Model:
     """Build the sub-model `head`: a feature map (N, *features) to probabilities (N, 7) in float32, as CODES.
 
     Args:

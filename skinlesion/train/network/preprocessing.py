@@ -5,12 +5,11 @@ The modes are those of keras.applications.imagenet_utils.preprocess_input.
 
 from skinlesion.model.backend import keras
 
-CAFFE_MEAN = (103.939, 116.779, 123.68)  # BGR
 TORCH_MEAN, TORCH_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 # mode -> (channels are reversed to BGR, scale, offset) of reversed * scale + offset
 MODES: dict[str, tuple[bool, list | float, list | float]] = {
-    "caffe": (True, 1.0, [-mean for mean in CAFFE_MEAN]),
+    "caffe": (True, 1.0, [-103.939, -116.779, -123.68]),
     "tf": (False, 1 / 127.5, -1.0),
     "torch": (
         False,
@@ -20,7 +19,7 @@ MODES: dict[str, tuple[bool, list | float, list | float]] = {
 }
 
 
-def make(mode: str, size: int) -> keras.Model:
+def build_preprocessing(mode: str, size: int) -> keras.Model:
     """Build the sub-model `preprocessing`: RGB 0-255 (N, size, size, 3) to the values that the backbone expects."""
     reverse, scale, offset = MODES[mode]
     pixels = keras.Input((size, size, 3), name="pixels", dtype="float32")

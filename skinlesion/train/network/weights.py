@@ -57,13 +57,11 @@ def read_shapes(path: Path) -> Shapes:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
     except FileNotFoundError:
-        raise UserError(
-            f"model.weights: {path} is missing. Set imagenet, null, or the path of a weights file"
-        ) from None
+        remedy = "Set imagenet, null, or the path of a weights file"
+        raise UserError(f"model.weights: {path} is missing. {remedy}") from None
     except (OSError, RuntimeError, KeyError) as error:
-        raise UserError(
-            f"model.weights: {path} cannot be read: {error}. Give a whole Keras weights file (.weights.h5 or .h5)"
-        ) from None
+        remedy = "Give a whole Keras weights file (.weights.h5 or .h5)"
+        raise UserError(f"model.weights: {path} cannot be read: {error}. {remedy}") from None
     return shapes
 
 

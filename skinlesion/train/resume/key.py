@@ -29,7 +29,10 @@ def kept_progress(key: str) -> Iterator[Progress]:
     It is deleted too if the training diverged, because it would diverge again.
     """
     path = models_folder() / NAME.format(key)
-    delete_expired(path)
+    for other in path.parent.glob(NAME.format("*")):  # each is at least three times as large as its model
+        with suppress(FileNotFoundError):  # another training has deleted it
+            if other != path and time.time() - other.stat().st_mtime > EXPIRY:
+                other.unlink()
     try:
         yield Progress(path)
     except Diverged:
@@ -42,14 +45,6 @@ def models_folder() -> Path:
     """models/. In DVC's queue it is that of the repository, because the folder of a killed experiment is deleted."""
     outer = (above.parent for above in Path.cwd().parents if above.name == ".dvc")
     return next(outer, Path()) / paths.MODEL.parent
-
-
-def delete_expired(path: Path) -> None:
-    """Delete expired checkpoints beside `path`: each is at least three times as large as its model."""
-    for other in path.parent.glob(NAME.format("*")):
-        with suppress(FileNotFoundError):  # another training has deleted it
-            if other != path and time.time() - other.stat().st_mtime > EXPIRY:
-                other.unlink()
 
 
 def hash_training(settings: Params, model: keras.Model, data: Iterable[np.ndarray], **machine: str) -> str:

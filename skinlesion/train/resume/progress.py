@@ -57,10 +57,6 @@ class Progress:
         for name, variable in name_variables(owners).items() if self.arrays else ():
             variable.assign(self.arrays[name])
 
-    def count_before(self, phase: int) -> int:
-        """The number of epochs in the phases before `phase`."""
-        return sum(row["phase"] < phase for row in self.history)
-
 
 class Follow(keras.callbacks.Callback):
     """Records every epoch in a Progress, and restores a training that is resumed.
@@ -71,20 +67,13 @@ class Follow(keras.callbacks.Callback):
         models: their weights and random seeds are stored, and the optimizer's state.
         best: its weights are stored too.
         others: the callbacks before this one.
-        learning_rate: for the history, where no callback logs one.
     """
 
     def __init__(
-        self,
-        progress: Progress,
-        models: list[keras.Model],
-        best: KeepBest,
-        others: list[keras.callbacks.Callback],
-        learning_rate: float,
+        self, progress: Progress, models: list[keras.Model], best: KeepBest, others: list[keras.callbacks.Callback]
     ) -> None:
         super().__init__()
         self.progress, self.models, self.best, self.others = progress, models, best, others
-        self.learning_rate = learning_rate
 
     def owners(self) -> list:
         optimizer = self.model.optimizer
@@ -104,7 +93,7 @@ class Follow(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         measures = {name: float(value) for name, value in logs.items() if name != "learning_rate"}
-        rate = float(logs.get("learning_rate", self.learning_rate))
+        rate = float(logs.get("learning_rate", self.model.optimizer.learning_rate))
         progress = self.progress
         progress.history.append({"epoch": epoch + 1, "phase": progress.phase, "learning_rate": rate, **measures})
         progress.stopped = bool(self.model.stop_training)

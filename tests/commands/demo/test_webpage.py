@@ -7,7 +7,7 @@ from skinlesion.commands.demo import lazy_classifier, webpage
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
 from skinlesion.core import images
 from skinlesion.core.ham10000 import CODES, DIAGNOSES
-from skinlesion.explain.gradcam import heatmaps
+from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model.classify import Classifier
 from skinlesion.runtime.errors import UserError
@@ -22,7 +22,7 @@ def test_probabilities_and_grad_cam_are_the_library_s(model_file, noise):
     np.testing.assert_array_equal(picture, images.fit(image, lazy_classifier.SIDE, "crop"))
     square = images.fit(image, 64, "crop")[None]
     for label, heat_picture in enumerate(heat_pictures):
-        expected = overlay(picture, heatmaps(library.bundle.model, square, np.array([label]))[0])
+        expected = overlay(picture, Explainer(library.bundle.model).heatmaps(square, np.array([label]))[0])
         assert np.abs(heat_picture.astype(int) - expected).max() <= 2
     assert np.abs(heat_pictures[0].astype(int) - heat_pictures[1]).max() > 20
     assert label == len(CODES) - 1

@@ -13,7 +13,7 @@ from skinlesion.__main__ import main
 from skinlesion.commands.predict import command
 from skinlesion.core import images, tables
 from skinlesion.core.ham10000 import CODES, DIAGNOSES
-from skinlesion.explain.gradcam import heatmaps
+from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model import bundle
 from skinlesion.model.classify import RESEARCH_ONLY
@@ -158,7 +158,7 @@ def test_a_grad_cam_picture_explains_the_predicted_class_of_its_own_image(here, 
         image, drawn = images.read(Path(row.path)), images.read(Path("cam") / f"{name}.png").astype(int)
         square, large = images.fit(image, 64, "crop")[None], images.fit(image, 448, "crop")
         differences = {
-            code: abs(overlay(large, heatmaps(model, square, np.array([label]))[0]) - drawn).max()
+            code: abs(overlay(large, Explainer(model).heatmaps(square, np.array([label]))[0]) - drawn).max()
             for label, code in enumerate(CODES)
         }
         assert differences[row.predicted] <= 2

@@ -49,7 +49,7 @@ def test_auto_precision_is_bfloat16_where_it_is_native_and_a_named_one_is_kept(d
 
 @pytest.mark.parametrize(
     ("script", "native"),
-    [("echo 8.0; echo 8.6", True), ("echo 9.0; echo 7.0", False), ("exit 9", False), (None, False)],
+    [("echo 8.0; echo 8.6", True), ("echo 9; echo 7", False), ("echo [N/A]", False), ("exit 9", False), (None, False)],
 )
 def test_the_oldest_gpu_of_nvidia_smi_decides(script, native, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -169,7 +169,7 @@ def test_a_phase_from_a_layer_that_the_backbone_lacks_is_refused(phase):
 def test_a_constructor_that_does_not_exist_is_named_with_the_likely_one():
     row = SETTINGS.backbones["resnet50"].model_copy(update={"constructor": "keras.applications.ResNet5"})
     with pytest.raises(UserError, match=r"networks\.yaml.*'ResNet5'.*'ResNet50'"):
-        backbones.make(row, 32, None)
+        backbones.build_backbone(row, 32, None)
 
 
 @pytest.mark.bfloat16
@@ -185,7 +185,7 @@ def test_in_mixed_precision_pixels_probabilities_and_weights_stay_float32():
 def test_tokens_become_the_feature_map_row_by_row():
     dino = SETTINGS.backbones["dinov2_small"]
     small = {"num_layers": 1, "hidden_dim": 12, "intermediate_dim": 8, "position_embedding_shape": [42, 42, 3]}
-    backbone = backbones.make(dino.model_copy(update={"arguments": dino.arguments | small}), 42, None)
+    backbone = backbones.build_backbone(dino.model_copy(update={"arguments": dino.arguments | small}), 42, None)
     images = np.random.default_rng(0).normal(size=(2, 42, 42, 3)).astype("float32")
     tokens = keras.Model(backbone.inputs[0], backbone.get_layer("backbone_layernorm").output)(images)
     assert tokens.shape == (2, 10, 12)

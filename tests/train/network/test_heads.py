@@ -30,7 +30,7 @@ def test_every_row_has_its_line_and_every_value_of_attention_its_function():
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_head_has_its_rows_layers_gives_probabilities_and_loads_equal(name, attention, tmp_path):
-    head = heads.make(HEADS[name], FEATURES.shape[1:], attention)
+    head = heads.build_head(HEADS[name], FEATURES.shape[1:], attention)
     before, layers = (SE_LAYERS, head.layers[5:-1]) if attention == "se" else ([], head.layers[1:-1])
     assert [layer.name for layer in head.layers[1 : 1 + len(before)]] == before
     assert [type(layer).__name__ for layer in layers] == LAYERS[name].split()
@@ -43,13 +43,14 @@ def test_a_head_has_its_rows_layers_gives_probabilities_and_loads_equal(name, at
 
 def test_values_reach_the_layers_in_the_order_of_the_row():
     values = [{"conv": 9}, {"max_pool": 2}, {"dropout": 0.4}, {"flatten": True}, {"dense": 8}, {"dropout": 0.2}]
-    conv, pool, first, _, dense, second = heads.make([HeadLayer(**value) for value in values], (4, 4, 3)).layers[1:-1]
+    head = heads.build_head([HeadLayer(**value) for value in values], (4, 4, 3))
+    conv, pool, first, _, dense, second = head.layers[1:-1]
     assert (conv.filters, pool.pool_size, first.rate, dense.units, second.rate) == (9, (2, 2), 0.4, 8, 0.2)
     assert {*HeadLayer.model_fields} == {*heads.LAYERS}
 
 
 def test_the_average_is_over_the_feature_map():
-    head = heads.make([HeadLayer(average_pool="global")], (2, 2, 3))
+    head = heads.build_head([HeadLayer(average_pool="global")], (2, 2, 3))
     features = np.arange(12, dtype="float32").reshape(1, 2, 2, 3)
     kernel, bias = head.get_layer("probabilities").get_weights()
     exponentials = np.exp(features.mean(axis=(1, 2)) @ kernel + bias)

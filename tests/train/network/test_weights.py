@@ -32,7 +32,7 @@ SMALL = {"resnet18": one_block(ROWS["resnet18"]), "mobilenet_v3": ROWS["mobilene
 
 
 def make(name: str, weights: str | Path | None) -> keras.Model:
-    return backbones.make(SMALL[name], 28 if name == "dino" else 32, weights and str(weights))
+    return backbones.build_backbone(SMALL[name], 28 if name == "dino" else 32, weights and str(weights))
 
 
 def assert_same(model: keras.Model, other: keras.Model) -> None:
@@ -174,7 +174,7 @@ def test_a_preset_gives_its_weights_at_another_size_in_the_precision_of_the_proc
     published.save_to_preset(str(tmp_path / "preset"))
     keras.config.set_dtype_policy("mixed_bfloat16")
     size = 28 if name == "dino" else 32
-    backbone = backbones.make(row.model_copy(update={"imagenet": str(tmp_path / "preset")}), size, "imagenet")
+    backbone = backbones.build_backbone(row.model_copy(update={"imagenet": str(tmp_path / "preset")}), size, "imagenet")
     assert backbone.input_shape == (None, size, size, 3)
     assert "bfloat16" in {layer.compute_dtype for layer in backbone.layers}
     for theirs, ours in zip(published.weights, backbone.weights, strict=True):
@@ -190,4 +190,4 @@ def test_a_preset_of_another_architecture_is_refused(tmp_path):
     other = {**DINO.arguments, "hidden_dim": 24}
     keras_hub.models.DINOV2Backbone(**other, image_shape=(28, 28, 3)).save_to_preset(str(tmp_path / "preset"))
     with pytest.raises(UserError, match=f"could not be loaded into DINOV2Backbone.*{REMEDIES}"):
-        backbones.make(DINO.model_copy(update={"imagenet": str(tmp_path / "preset")}), 28, "imagenet")
+        backbones.build_backbone(DINO.model_copy(update={"imagenet": str(tmp_path / "preset")}), 28, "imagenet")

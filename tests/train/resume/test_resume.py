@@ -71,7 +71,8 @@ def test_interrupted_after_an_epoch_it_ends_the_same(case: str, train: Callable,
     if changes.get("early_stopping"):
         assert len(history) < sum(count for _, count in phases)
     interrupted = tmp_path / "interrupted.npz"
-    for after in {1, int((history["phase"] == 1).sum()), len(history) - 1, len(history)}:
+    first = int((history["phase"] == 1).sum())
+    for after in {1, first, first + 1, len(history) - 1, len(history)}:
         shutil.copy(progress.after(after), interrupted)
         resumed = Progress(interrupted)
         assert len(resumed.history) == after

@@ -1,0 +1,41 @@
+"""Which columns of predictions.csv, in which split, each table of an evaluation depends on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skinlesion.core.ham10000 import CODES
+from skinlesion.evaluate.results import evaluate_table
+from skinlesion.model.predictions import ABOUT, COLUMNS, PATIENT, VARIANTS
+
+HEADLINE = "confusion roc precision_recall classes malignant floors leaks subgroups"
+
+
+@pytest.mark.parametrize(
+    ("split", "column", "changed"),
+    [
+        ("test", "", f"{HEADLINE} reliability calibration"),
+        ("test", "calibrated_", "reliability calibration"),
+        ("test", "natural_", "reliability calibration operating_points decision_curve"),
+        ("test", "group", "classes malignant floors subgroups operating_points"),  # their intervals: draws are of lesions
+        ("validation", "natural_", "operating_points"),  # the thresholds
+        ("test", "patient_", "floors"),
+        ("validation", "", "floors"),  # the weight of the fusion
+        ("validation", "patient_", "floors"),
+    ],
+)
+def test_a_table_changes_only_with_the_columns_that_it_depends_on(split: str, column: str, changed: str) -> None:
+    """Values of the columns change places among 70 images of 35 lesions; the three variants are unrelated."""
+    number = np.arange(140)
+    rows = {"split": np.repeat(["validation", "test"], 70), "path": number, "image_id": number, "group": number // 2}
+    table = pd.DataFrame({**rows, "dx": np.take(CODES, number // 2 % 7), "leaked": number % 3 == 0, "lesion_images": 2})
+    table = table.reindex(columns=COLUMNS).assign(**dict.fromkeys(ABOUT[1:], "unknown"))
+    for prefix in (*VARIANTS.values(), PATIENT):
+        table[[prefix + code for code in CODES]] = np.random.default_rng(len(prefix)).dirichlet(np.ones(7), 140)
+    columns = ["group"] if column == "group" else [column + code for code in CODES]
+    other, members = table.copy(), table["split"] == split
+    other.loc[members, columns] = table.loc[members, columns].sample(frac=1, random_state=1).to_numpy()
+    before, after = (evaluate_table(each, seed=1, bootstrap=50) for each in (table, other))
+    assert {name for name, rows in before.tables.items() if not rows.equals(after.tables[name])} == {*changed.split()}
+    assert (before.figures == after.figures) == ("floors" not in changed or column == "group")
+    assert (before.intervals == after.intervals) == ("classes" not in changed)
