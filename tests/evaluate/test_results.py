@@ -17,7 +17,11 @@ HEADLINE = "confusion roc precision_recall classes malignant floors leaks subgro
         ("test", "", f"{HEADLINE} reliability calibration"),
         ("test", "calibrated_", "reliability calibration"),
         ("test", "natural_", "reliability calibration operating_points decision_curve"),
-        ("test", "group", "classes malignant floors subgroups operating_points"),  # their intervals: draws are of lesions
+        (
+            "test",
+            "group",
+            "classes malignant floors subgroups operating_points",
+        ),  # their intervals: draws are of lesions
         ("validation", "natural_", "operating_points"),  # the thresholds
         ("test", "patient_", "floors"),
         ("validation", "", "floors"),  # the weight of the fusion
