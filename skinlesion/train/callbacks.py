@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras
@@ -19,11 +19,20 @@ class Diverged(UserError):
 STATISTICS_BATCHES = 32
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
+
+def roc_auc_macro(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The mean area under the ROC curves of each class that has images against the rest; 0.5 if only one has."""
+    present = np.unique(labels)
+    truth = labels[:, None] == present
+    return roc_auc_score(truth, probabilities[:, present]) if len(present) > 1 else 0.5
+
+
 # name -> (function of labels (N,) and probabilities (N, 7), whether higher is better)
 MEASURES: dict[str, tuple[Measure, bool]] = {
     "loss": (lambda y, p: log_loss(y, p, labels=range(len(CODES))), False),
     "accuracy": (lambda y, p: accuracy_score(y, p.argmax(1)), True),
     "balanced_accuracy": (lambda y, p: balanced_accuracy_score(y, p.argmax(1)), True),
+    "roc_auc_macro": (roc_auc_macro, True),
 }
 
 

@@ -53,6 +53,7 @@ def test_measures_by_hand_in_one_pass():
         "val_loss": pytest.approx(-np.log([0.8, 0.1, 0.5, 0.4]).mean(), rel=1e-5),
         "val_accuracy": pytest.approx(3 / 4),
         "val_balanced_accuracy": pytest.approx((1 / 2 + 1 + 1) / 3),
+        "val_roc_auc_macro": pytest.approx((2 / 4 + 2 / 3 + 1) / 3),
     }
     assert model.batches == [3, 1]
     assert set(MEASURES) == set(Train.model_fields["monitor"].annotation.__args__)

@@ -13,7 +13,17 @@ from skinlesion.train.machine import backends
 
 pytestmark = pytest.mark.training
 
-COLUMNS = ["epoch", "phase", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy"]
+COLUMNS = [
+    "epoch",
+    "phase",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_roc_auc_macro",
+]
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ class Train(Section):
     schedule: Literal["constant", "cosine"]
     warmup_epochs: Annotated[int, Field(ge=0)]
     ema: Annotated[float, Field(gt=0, lt=1)] | None
-    monitor: Literal["loss", "accuracy", "balanced_accuracy"]
+    monitor: Literal["loss", "accuracy", "balanced_accuracy", "roc_auc_macro"]
     early_stopping: Count | None
     reduce_learning_rate: ReduceLearningRate | None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
