@@ -35,6 +35,7 @@ SMALL = {
 }
 CASES = {
     "features, then all": {
+        "train.logit_adjustment": 0.5,
         "configurations.quick": [
             {"train": "head", "epochs": 2, "learning_rate": 1e-2, "batch_norm": "frozen"},
             {"train": "all", "epochs": 3, "learning_rate": 3e-3, "batch_norm": "frozen"},
@@ -42,6 +43,8 @@ CASES = {
     },
     "augmented, bfloat16": {
         "train.precision": "mixed_bfloat16",
+        "train.sampling": "balanced",
+        "train.mix": "cutmix",
         "train.augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 30},
         "configurations.quick": [{"train": "all", "epochs": 3, "learning_rate": 1e-2, "batch_norm": "train"}],
     },

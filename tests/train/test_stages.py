@@ -84,9 +84,7 @@ def test_train_metrics_describe_the_training(trained):
     metrics = read(trained / paths.TRAIN_METRICS)
     history = pd.read_csv(trained / paths.HISTORY)
     best = history.loc[history["val_loss"].idxmin()]
-    assert metrics.pop("validation") == {
-        name: pytest.approx(best[f"val_{name}"], abs=6e-5) for name in MEASURES
-    }
+    assert metrics.pop("validation") == {name: pytest.approx(best[f"val_{name}"], abs=6e-5) for name in MEASURES}
     kernels, norms, head = 64 * 7 * 7 * 3 + 2 * 64 * 3 * 3 * 64, 3 * 4 * 64, 64 * 7 + 7
     assert metrics == {
         "parameters": kernels + norms + head,

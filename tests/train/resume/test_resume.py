@@ -42,7 +42,10 @@ CASES = {
             "early_stopping": 2,
         },
     ),
-    "moving averages on a schedule": ([("all", 2), ("all", 2)], {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1}),
+    "moving averages on a schedule, balanced and mixed": (
+        [("all", 2), ("all", 2)],
+        {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1, "sampling": "balanced", "mix": "mixup"},
+    ),
     "a head on features between two phases of all": (
         [("all", 1), ("head", 2), ("all", 1)],
         {"class_weights": "balanced", "optimizer": "adamw", "weight_decay": 0.01, "label_smoothing": 0.1},
