@@ -4,6 +4,8 @@
 >>> model = skinlesion.load("models/model.keras")  # doctest: +SKIP
 >>> model.predict("lesion.jpg")  # doctest: +SKIP
 {'akiec': 0.01, 'bcc': 0.02, 'bkl': 0.05, 'df': 0.0, 'mel': 0.11, 'nv': 0.81, 'vasc': 0.0}
+>>> model.looks_unlike("lesion.jpg")  # doctest: +SKIP
+False
 """
 
 import os
@@ -19,7 +21,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def load(path: str | Path) -> "Classifier":
-    """Read a model that the pipeline trained, models/model.keras: see `Classifier.predict`. Keras is started here.
+    """Read a model that the pipeline trained, models/model.keras: see the methods `predict` and `looks_unlike`.
+
+    Keras is started here.
 
     Raises:
         UserError: the file is missing, damaged, or no model of this pipeline.

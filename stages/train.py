@@ -15,7 +15,7 @@ def main() -> dict:
     from skinlesion.model import bundle
     from skinlesion.model.backend import keras
     from skinlesion.model.predict import probabilities
-    from skinlesion.train import calibrate, options
+    from skinlesion.train import calibrate, options, reference
     from skinlesion.train.fit import fit, summarize
     from skinlesion.train.machine import backends, devices
     from skinlesion.train.network import build
@@ -44,7 +44,8 @@ def main() -> dict:
         validated = probabilities(final, validation[0], settings.train.batch_size)
         trained = options.effective_frequencies(settings.train, train[1])
         calibration = calibrate.calibrate(table, validation[1], validated, trained)
-        bundle.save(final, calibration, settings.images.fit, paths.MODEL)
+        likeness = reference.fit_reference(table, tables.read(paths.METADATA), train[0], validation[0])
+        bundle.save(bundle.Bundle(final, calibration, settings.images.fit, likeness), paths.MODEL)
         tables.write(paths.HISTORY, history, float_format="%.6g")
         metrics = {
             "parameters": final.count_params(),

@@ -11,9 +11,10 @@ from pathlib import Path
 from skinlesion.core.ham10000 import CODES
 from skinlesion.runtime.errors import UserError, listing
 
-COLUMNS = ["path", "predicted", *CODES]  # of the CSV
+COLUMNS = ["path", "predicted", "unlike_training", *CODES]  # of the CSV
 SOFTWARE = "skinlesion"  # in the Software field of PNGs and as the producer of ONNX files
-CSV = re.compile(",".join(COLUMNS).encode() + b"\n")
+# Earlier versions wrote no unlike_training.
+CSV = re.compile(",".join(COLUMNS).replace("unlike_training,", "(unlike_training,)?").encode() + b"\n")
 PICTURE = re.compile(rb"\x89PNG.{33}tEXtSoftware\0skinlesion", re.DOTALL)
 ONNX = re.compile(rb"\x08.\x12.skinlesion", re.DOTALL)
 SCRIPT = re.compile(b'"""Classify pictures with an exported model')

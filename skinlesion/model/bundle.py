@@ -1,7 +1,7 @@
 """The model file: equal models are equal bytes, and it is read in Keras' safe mode only.
 
-It is a .keras file that any Keras opens, with one more member: how to calibrate the probabilities, and how to make the
-square images that the model takes.
+It is a .keras file that any Keras opens, with one more member: how to calibrate the probabilities, how to make the
+square images that the model takes, and what the training images look like.
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras, quiet
 from skinlesion.model.calibration import Calibration
+from skinlesion.model.likeness import Likeness
 from skinlesion.model.model_file import OURS, first_sentence, not_ours, read_metadata
 from skinlesion.runtime.files import beside, replace_file
 
@@ -23,23 +24,30 @@ NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
 class Bundle:
     """A classifier, RGB 0-255 (N, S, S, 3) to probabilities (N, 7), and what is needed to use it.
 
-    `calibration` is for its probabilities; `fit` (stretch or crop) makes images square.
+    `calibration` is for its probabilities; `fit` (stretch or crop) makes images square; `likeness` says whether
+    an image looks like the training images.
     """
 
     model: keras.Model
     calibration: Calibration
     fit: str
+    likeness: Likeness
 
 
-def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> None:
-    """Write `model` as a .keras file without dates: the same weights give the same bytes."""
+def save(bundle: Bundle, path: Path) -> None:
+    """Write a model as a .keras file without dates: the same weights give the same bytes."""
+    ours = {
+        "classes": CODES,
+        "calibration": bundle.calibration.to_json(),
+        "fit": bundle.fit,
+        "likeness": bundle.likeness.to_json(),
+    }
     with replace_file(path) as partial:
         dated = beside(path, ".dated")
         try:
-            model.save(dated)
+            bundle.model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:
                 contents = {name: remove_date(name, source.read(name)) for name in source.namelist()}
-                ours = {"classes": CODES, "calibration": calibration.to_json(), "fit": fit}
                 contents[OURS] = json.dumps(ours).encode()
                 for name, content in sorted(contents.items()):
                     target.writestr(zipfile.ZipInfo(name, NO_DATE), content)
@@ -68,7 +76,7 @@ def load(path: Path) -> Bundle:
     Raises:
         UserError: the file is missing, is not a .keras file that can be read safely, or is not from this pipeline.
     """
-    calibration, fit = read_metadata(path)
+    calibration, fit, likeness = read_metadata(path)
     try:
         with quiet():
             with zipfile.ZipFile(path) as archive:
@@ -84,4 +92,4 @@ def load(path: Path) -> Bundle:
         raise not_ours(
             path, f"its input is {image} and its output {probabilities}, not (N, S, S, 3) and (N, {len(CODES)})"
         )
-    return Bundle(model, calibration, fit)
+    return Bundle(model, calibration, fit, likeness)

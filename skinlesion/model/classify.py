@@ -12,6 +12,7 @@ import numpy as np
 from skinlesion.core import images
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.bundle import Bundle, load
+from skinlesion.model.likeness import Comparison
 from skinlesion.model.predict import probabilities
 
 RESEARCH_ONLY = "For research only, not a diagnosis. If you are worried about a skin lesion, see a doctor."
@@ -23,13 +24,14 @@ DECODERS = min(os.cpu_count() or 1, 8)  # threads; a photograph of 12 megapixels
 class Batch:
     """Up to AT_ONCE image files in their order: those that could be read, their squares and probabilities.
 
-    squares: uint8 (n, S, S, 3), the model's input. natural: float64 (n, 7), see `natural`. bad: the files that could
-    not be read, and why.
+    squares: uint8 (n, S, S, 3), the model's input. natural: float64 (n, 7), see `predict_natural`. unlike: bool (n,),
+    whether an image looks unlike the training images. bad: the files that could not be read, and why.
     """
 
     files: list[Path]
     squares: np.ndarray
     natural: np.ndarray
+    unlike: np.ndarray
     bad: list[images.BadImage]
 
     @property
@@ -61,16 +63,36 @@ class Classifier:
         Raises:
             BadImage: the file cannot be decoded completely.
         """
-        if isinstance(picture, np.ndarray):
-            pixels = images.fit(picture, self.bundle.model.input_shape[1], self.bundle.fit)
-        else:
-            pixels = read_square(self.bundle, Path(picture) if isinstance(picture, str) else picture)
-        return dict(zip(CODES, predict_natural(self.bundle, pixels[None], tta)[0].tolist(), strict=True))
+        square, _ = read_square(self.bundle, picture)
+        return dict(zip(CODES, predict_natural(self.bundle, square[None], tta)[0].tolist(), strict=True))
+
+    def looks_unlike(self, picture: str | Path | BytesIO | np.ndarray) -> bool:
+        """Whether an image looks unlike the training images, so that its probabilities mean nothing.
+
+        True for an image that is too small or too far from the training images by model/likeness.py: at most 1% of the
+        validation images are.
+
+        Raises:
+            BadImage: the file cannot be decoded completely.
+        """
+        return self.compare(picture).unlike
+
+    def compare(self, picture: str | Path | BytesIO | np.ndarray) -> Comparison:
+        """Compare an image with the training images. Raises BadImage."""
+        return self.bundle.likeness.compare(*read_square(self.bundle, picture))
 
 
-def read_square(bundle: Bundle, source: Path | BytesIO) -> np.ndarray:
-    """Read an image file as the model's input, RGB uint8 (S, S, 3), as the stage merge makes it. Raises BadImage."""
-    return images.square(source, bundle.model.input_shape[1], bundle.fit)[0]
+def read_square(bundle: Bundle, source: str | Path | BytesIO | np.ndarray) -> tuple[np.ndarray, int]:
+    """Read an image as the model's input, RGB uint8 (S, S, 3), as the stage merge makes it. Raises BadImage.
+
+    Returns:
+        the square, and the shorter side of the whole image in px.
+    """
+    side = bundle.model.input_shape[1]
+    if isinstance(source, np.ndarray):
+        return images.fit(source, side, bundle.fit), min(source.shape[:2])
+    square, shape = images.square(Path(source) if isinstance(source, str) else source, side, bundle.fit)
+    return square, min(shape)
 
 
 def predict_natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.ndarray:
@@ -93,9 +115,10 @@ def batches(bundle: Bundle, files: Sequence[Path], tta: int = 1) -> Iterator[Bat
     """
     side, threads = bundle.model.input_shape[1], ThreadPoolExecutor(DECODERS)
 
-    def decode(file: Path) -> np.ndarray | images.BadImage:
+    def decode(file: Path) -> tuple[np.ndarray, bool] | images.BadImage:
         try:
-            return read_square(bundle, file)
+            square, shorter_side = read_square(bundle, file)
+            return square, bundle.likeness.compare(square, shorter_side).unlike
         except images.BadImage as error:
             return error
 
@@ -109,8 +132,9 @@ def batches(bundle: Bundle, files: Sequence[Path], tta: int = 1) -> Iterator[Bat
             decoded = [(file, future.result()) for file, future in waiting]
             bad = [result for _, result in decoded if isinstance(result, images.BadImage)]
             good = [(file, result) for file, result in decoded if not isinstance(result, images.BadImage)]
-            squares = np.stack([pixels for _, pixels in good]) if good else np.empty((0, side, side, 3), np.uint8)
+            squares = np.stack([square for _, (square, _) in good]) if good else np.empty((0, side, side, 3), np.uint8)
+            unlike = np.array([is_unlike for _, (_, is_unlike) in good], bool)
             predicted = predict_natural(bundle, squares, tta) if good else np.empty((0, len(CODES)))
-            yield Batch([file for file, _ in good], squares, predicted, bad)
+            yield Batch([file for file, _ in good], squares, predicted, unlike, bad)
     finally:
         threads.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ from reprlib import repr as short
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.calibration import Calibration
+from skinlesion.model.likeness import Likeness
 from skinlesion.runtime.errors import UserError, listing
 
 OURS = "skinlesion.json"  # our member; Keras ignores it
@@ -15,8 +16,8 @@ MEMBERS = {"config.json", "metadata.json", "model.weights.h5", OURS}
 FITS = ("stretch", "crop")
 
 
-def read_metadata(path: Path) -> tuple[Calibration, str]:
-    """Check the layout of a model file and read our member of it: calibration and fit.
+def read_metadata(path: Path) -> tuple[Calibration, str, Likeness]:
+    """Check the layout of a model file and read our member of it: calibration, fit and likeness.
 
     Raises:
         UserError: the layout is not ours, the member is damaged, or it is for other classes.
@@ -31,9 +32,10 @@ def read_metadata(path: Path) -> tuple[Calibration, str]:
             raise ValueError(f"its classes are {', '.join(map(str, content['classes']))}, not {', '.join(CODES)}")
         if content["fit"] not in FITS:
             raise ValueError(f"its fit is {content['fit']!r}, not {' or '.join(FITS)}")
-        return Calibration.from_json(content["calibration"]), content["fit"]
+        calibration, likeness = Calibration.from_json(content["calibration"]), Likeness.from_json(content["likeness"])
+        return calibration, content["fit"], likeness
     except KeyError as error:
-        raise not_ours(path, f"its {OURS} has no {error.args[0]}") from None
+        raise not_ours(path, f"its {OURS} has no {error.args[0]}, as that of an earlier version may") from None
     except Exception as error:  # damaged bytes make zipfile raise nearly any type
         raise not_ours(path, first_sentence(error)) from None
 

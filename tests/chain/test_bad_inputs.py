@@ -31,6 +31,7 @@ from skinlesion.runtime import entry, params
 from skinlesion.runtime.files import replace_folder
 from skinlesion.runtime.params import sections
 from tests.helpers.chain import ROOT
+from tests.helpers.references import ALL_USUAL
 
 Act = Callable[[Path], object]  # makes the fault in an empty folder and reads it
 Files = dict[str | ZipInfo, bytes]
@@ -163,7 +164,8 @@ def model(spoil: Callable[[Path], object], shape: tuple = (8, 8, 3), outputs: in
         pixels = keras.Input(shape)
         output = (last or keras.layers.Dense(outputs, activation="softmax"))(keras.layers.Flatten()(pixels))
         even = np.full(7, 1 / 7)
-        bundle.save(keras.Model(pixels, output), Calibration(1.5, even, even), "crop", folder / "x.keras")
+        whole = bundle.Bundle(keras.Model(pixels, output), Calibration(1.5, even, even), "crop", ALL_USUAL)
+        bundle.save(whole, folder / "x.keras")
         spoil(folder / "x.keras")
         bundle.load(folder / "x.keras")
 

@@ -20,10 +20,11 @@ WRITERS = {
     "table": "import pandas; from skinlesion.core import tables; "
     "tables.write(Path('data/out'), pandas.DataFrame({'a': range(9999)}))",
     "sheet": "from skinlesion.sheets import sheet; sheet.write([], Path('data/out'), 'title', 'many words ' * 999)",
-    "model": "import keras, numpy; from skinlesion.model import bundle, calibration; "
+    "model": "import keras, numpy; from skinlesion.model import bundle, calibration, likeness; "
     "model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(7)]); "
     "even = numpy.full(7, 1 / 7); chosen = calibration.Calibration(1.0, even, even); "
-    "bundle.save(model, chosen, 'crop', Path('data/out.keras'))",
+    "usual = likeness.Likeness(numpy.zeros(13), numpy.eye(13), 1.0, 0); "
+    "bundle.save(bundle.Bundle(model, chosen, 'crop', usual), Path('data/out.keras'))",
     **{
         f"picture of {side} px": "import numpy; from skinlesion.core.images import write_png; "
         f"picture = numpy.random.default_rng(0).integers(0, 256, ({side}, {side}, 3), numpy.uint8)\n"

@@ -19,6 +19,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
 from skinlesion.model.calibration import Calibration
 from tests.helpers import chain
+from tests.helpers.references import ALL_USUAL
 
 pytestmark = pytest.mark.chain
 
@@ -40,7 +41,8 @@ def used(tmp_path_factory: pytest.TempPathFactory, noise: Callable) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere")
     layers = [keras.layers.Input((80, 80, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7, "softmax")]
     even = np.full(7, 1 / 7)
-    bundle.save(keras.Sequential(layers), Calibration(1.5, even, even), "crop", folder / "model.keras")
+    whole = bundle.Bundle(keras.Sequential(layers), Calibration(1.5, even, even), "crop", ALL_USUAL)
+    bundle.save(whole, folder / "model.keras")
     Image.fromarray(noise(1, 90, 120)).save(folder / "lesion.png")
     return folder
 
@@ -61,7 +63,7 @@ def test_predict_and_the_demo_s_parts_work_from_it(wheel: Path, used: Path, tmp_
     chain.run(tmp_path, sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(site), str(wheel))
     code = (
         "import skinlesion; print(skinlesion.__file__)\n"
-        "from skinlesion.commands.demo import likeness, server; likeness.load()\n"
+        "from skinlesion.commands.demo import server\n"
         "from skinlesion.__main__ import main; main(['predict', 'lesion.png', '--model', 'model.keras', '--top', '7'])"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}  # before the package that is installed in place

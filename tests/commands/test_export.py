@@ -26,6 +26,7 @@ from skinlesion.runtime.params import Params
 from tests.commands.demo.conftest import build_classifier
 from tests.core.test_images import photograph
 from tests.helpers import one_block
+from tests.helpers.references import ALL_USUAL
 
 pytestmark = pytest.mark.training
 
@@ -46,7 +47,7 @@ def bundles(settings: Params) -> dict[str, bundle.Bundle]:
     for name, arguments in TINY.items():
         row = settings.backbones[name]
         row = row.model_copy(update={"arguments": row.arguments | arguments})
-        bundles[name] = bundle.Bundle(build_classifier(settings, row, row.smallest), CALIBRATION, "crop")
+        bundles[name] = bundle.Bundle(build_classifier(settings, row, row.smallest), CALIBRATION, "crop", ALL_USUAL)
     return bundles
 
 
@@ -55,7 +56,7 @@ def exported(bundles: dict, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """For each model a folder with model.keras and all that the command exports of it; the second run replaces."""
     folders = {name: tmp_path_factory.mktemp(name) for name in bundles}
     for name, folder in folders.items():
-        bundle.save(bundles[name].model, CALIBRATION, "crop", folder / "model.keras")
+        bundle.save(bundles[name], folder / "model.keras")
         for kind in (*NAMES, "savedmodel"):
             assert main(["export", "--format", kind, "--model", str(folder / "model.keras")]) == 0
     return folders
@@ -92,7 +93,7 @@ def test_grouped_convolutions_as_in_convnext_are_exported_to_onnx(script, tmp_pa
     x = keras.layers.Conv2D(6, 3, groups=3)(keras.layers.Rescaling(1 / 255)(image))
     dense = keras.layers.Dense(7, "softmax", kernel_initializer=keras.initializers.RandomNormal(stddev=3, seed=0))
     model = keras.Model(image, dense(keras.layers.GlobalMaxPooling2D()(x)))
-    grouped = bundle.Bundle(model, CALIBRATION, "crop")
+    grouped = bundle.Bundle(model, CALIBRATION, "crop", ALL_USUAL)
     formats.write_onnx(grouped, tmp_path / "model.onnx")
     probabilities = script["load"](tmp_path / "model.onnx")[1](draw_squares(8))
     assert probabilities.std(axis=0).max() > 0.01

@@ -16,6 +16,7 @@ from skinlesion.sheets import sheet
 from skinlesion.train.network.build import build
 from stages import balance, explain, merge, split
 from tests.helpers import one_block
+from tests.helpers.references import ALL_USUAL
 
 CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.full(7, 1 / 7))
 
@@ -29,7 +30,7 @@ def splits(project: Callable) -> pd.DataFrame:
         stage.main()
     settings = params.load()
     model = build(settings.backbone, settings.head, 32, weights=None)
-    bundle.save(model, CALIBRATION, "crop", paths.MODEL)
+    bundle.save(bundle.Bundle(model, CALIBRATION, "crop", ALL_USUAL), paths.MODEL)
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
     raw = probabilities(model, dataset.load(splits, "test")[1], 32)
     tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, 0, raw, splits, metadata))

@@ -68,6 +68,7 @@ def write_set(folder: Path, *splits: str) -> Path:
     table = pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1)
     table.to_csv(folder / paths.SPLITS, index=False)
     about = {"age": 50.0, "sex": "male", "localization": "back", "dx_type": "histo"}
+    about |= {"width": 4 * SIDE, "height": 3 * SIDE}
     table[["image_id"]].assign(**about).to_csv(folder / paths.METADATA, index=False)
     return folder
 

@@ -12,15 +12,17 @@ import pytest
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
 from skinlesion.model.calibration import Calibration
+from skinlesion.model.likeness import NUMBER, Likeness
 from skinlesion.runtime.errors import UserError
 
 CALIBRATION = Calibration(1.5, np.full(7, 1 / 7), np.arange(1, 8) / 28)
+LIKENESS = Likeness(np.arange(NUMBER) / 7, np.eye(NUMBER) / 3, 1.75, 16)
 
 
 @pytest.fixture(scope="session")
 def saved(classifier, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bundle") / "model.keras"
-    bundle.save(classifier, CALIBRATION, "crop", path)
+    bundle.save(bundle.Bundle(classifier, CALIBRATION, "crop", LIKENESS), path)
     return path
 
 
@@ -34,6 +36,7 @@ def test_loading_returns_what_was_saved(classifier, saved):
     assert all(isinstance(loaded.model.get_layer(part), keras.Model) for part in ("preprocessing", "backbone", "head"))
     assert loaded.fit == "crop"
     assert loaded.calibration.to_json() == CALIBRATION.to_json()
+    assert loaded.likeness.to_json() == LIKENESS.to_json()
     assert keras.saving.load_model(saved).output.shape == (None, 7), "plain Keras reads it too"
 
 
@@ -42,7 +45,7 @@ def test_equal_models_are_equal_bytes_and_other_weights_other_bytes(saved, class
     value = kernel.numpy()
     for added in (0, 1e-3):
         kernel.assign(value + added)
-        bundle.save(classifier, CALIBRATION, "crop", tmp_path / "again.keras")
+        bundle.save(bundle.Bundle(classifier, CALIBRATION, "crop", LIKENESS), tmp_path / "again.keras")
         assert ((tmp_path / "again.keras").read_bytes() == saved.read_bytes()) == (not added)
     kernel.assign(value)
 
@@ -68,7 +71,7 @@ def test_a_save_that_fails_keeps_the_earlier_file(classifier, tmp_path, monkeypa
 
     monkeypatch.setattr(keras.Model, "save", run_out_of_disk)
     with pytest.raises(OSError, match="No space"):
-        bundle.save(classifier, CALIBRATION, "crop", path)
+        bundle.save(bundle.Bundle(classifier, CALIBRATION, "crop", LIKENESS), path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("model.keras", "the earlier model")]
 
 
@@ -108,6 +111,11 @@ FAULTS = {
     "other classes": (ours(classes=["cat", "dog"]), ["cat, dog", "akiec, bcc"]),
     "other fit": (ours(fit="pad"), ["'pad'", "stretch or crop"]),
     "no frequencies": (ours(calibration={"temperature": 1}), ["trained"]),
+    "no likeness, of an earlier version": (ours(calibration=CALIBRATION.to_json()), ["no likeness", "earlier version"]),
+    "other likeness": (
+        ours(calibration=CALIBRATION.to_json(), likeness=LIKENESS.to_json() | {"limit": -1}),
+        ["likeness"],
+    ),
     "no config": ({"config.json": None}, ["config.json"]),
     "no weights": ({"model.weights.h5": None}, ["model.weights.h5"]),
     "damaged config": ({"config.json": "{ not what it says"}, ["Keras"]),
@@ -143,7 +151,7 @@ def test_a_file_that_unpacks_to_more_than_its_size_is_refused_before_it_is_unpac
 def test_a_model_of_another_shape_is_refused_with_both_shapes(image, output, tmp_path):
     pixels = keras.Input(image)
     model = keras.Model(pixels, output()(pixels))
-    bundle.save(model, CALIBRATION, "crop", tmp_path / "other.keras")
+    bundle.save(bundle.Bundle(model, CALIBRATION, "crop", LIKENESS), tmp_path / "other.keras")
     refused(tmp_path / "other.keras", str((None, *image)), str(model.output_shape), "(N, S, S, 3)", "(N, 7)")
 
 
@@ -174,7 +182,8 @@ def test_a_model_with_code_inside_is_refused_and_the_code_is_not_run(tmp_path):
     proof, path = tmp_path / "proof", tmp_path / "lambda.keras"
     image = keras.Input((2,))
     code = eval(f"lambda x: (__import__('pathlib').Path({str(proof)!r}).touch(), x)[1]")
-    bundle.save(keras.Model(image, keras.layers.Lambda(code, output_shape=(2,))(image)), CALIBRATION, "crop", path)
+    model = keras.Model(image, keras.layers.Lambda(code, output_shape=(2,))(image))
+    bundle.save(bundle.Bundle(model, CALIBRATION, "crop", LIKENESS), path)
     keras.saving.load_model(path, safe_mode=False)(np.zeros((1, 2)))
     assert proof.exists(), "Keras runs it unless the file is refused"
     proof.unlink()

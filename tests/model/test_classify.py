@@ -17,6 +17,7 @@ from skinlesion.model.calibration import Calibration
 from skinlesion.model.predict import probabilities
 from skinlesion.runtime import params, paths
 from stages import balance, merge, split
+from tests.helpers.references import ALL_USUAL
 
 SIDE = 32
 CALIBRATION = Calibration(1.7, np.full(7, 1 / 7), np.arange(1, 8) / 28)
@@ -33,7 +34,7 @@ def model() -> keras.Model:
 
 @pytest.fixture(params=["stretch", "crop"])
 def bundle(model: keras.Model, request: pytest.FixtureRequest) -> Bundle:
-    return Bundle(model, CALIBRATION, request.param)
+    return Bundle(model, CALIBRATION, request.param, ALL_USUAL)
 
 
 def predict(bundle: Bundle, *files: Path, tta: int = 1) -> np.ndarray:
@@ -66,9 +67,9 @@ def test_an_image_of_the_pipeline_gets_the_probabilities_of_predictions_csv(
 def test_calibration_changes_the_probabilities_unless_it_is_neutral(model: keras.Model, noise: Callable) -> None:
     even = np.full(7, 1 / 7)
     squares = np.stack([noise(seed, SIDE, SIDE) for seed in range(3)])
-    plain = classify.predict_natural(Bundle(model, Calibration(1.0, even, even), "crop"), squares)
+    plain = classify.predict_natural(Bundle(model, Calibration(1.0, even, even), "crop", ALL_USUAL), squares)
     np.testing.assert_allclose(plain, np.asarray(model(squares)), atol=1e-6)
-    calibrated = classify.predict_natural(Bundle(model, CALIBRATION, "crop"), squares)
+    calibrated = classify.predict_natural(Bundle(model, CALIBRATION, "crop", ALL_USUAL), squares)
     assert abs(calibrated - plain).max() > 0.01
     np.testing.assert_allclose(calibrated.sum(axis=1), 1, rtol=1e-12)
 
@@ -94,7 +95,7 @@ def test_batches_keep_the_order_and_name_bad_files(
     assert [file for batch in batches for file in batch.files] == good
     bad = [str(error) for batch in batches for error in batch.bad]
     assert [name in error for name, error in zip(["3.png", "8.png", "9.png"], bad, strict=True)] == [True] * 3
-    one_by_one = [classify.predict_natural(bundle, classify.read_square(bundle, file)[None]) for file in good]
+    one_by_one = [classify.predict_natural(bundle, classify.read_square(bundle, file)[0][None]) for file in good]
     together = np.concatenate([batch.natural for batch in batches])
     np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=1e-6)
     predicted = np.concatenate([batch.predicted for batch in batches])

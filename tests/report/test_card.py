@@ -15,6 +15,7 @@ from skinlesion.model import bundle
 from skinlesion.model.backend import keras
 from skinlesion.model.calibration import Calibration
 from skinlesion.report import card
+from tests.helpers.references import ALL_USUAL
 
 RESULTS = ("honest", "leaking", "on_sample")
 
@@ -78,7 +79,8 @@ def test_the_example_runs(
     monkeypatch.chdir(tmp_path)
     layers = [keras.layers.Input((80, 80, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7, "softmax")]
     even = np.full(7, 1 / 7)
-    bundle.save(keras.Sequential(layers), Calibration(1.5, even, even), "crop", Path("models/model.keras"))
+    whole = bundle.Bundle(keras.Sequential(layers), Calibration(1.5, even, even), "crop", ALL_USUAL)
+    bundle.save(whole, Path("models/model.keras"))
     Image.fromarray(noise(1, 90, 120)).save("lesion.jpg")
     (example,) = re.findall(r"```python\n(.+?)```", cards["honest"], re.DOTALL)
     exec(example, {})

@@ -17,6 +17,7 @@ import stages.train
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import bundle
 from skinlesion.model.calibration import scale
+from skinlesion.model.likeness import compute_statistics
 from skinlesion.model.predict import probabilities
 from skinlesion.model.predictions import select_split
 from skinlesion.runtime import params, paths
@@ -95,6 +96,20 @@ def test_train_metrics_describe_the_training(trained):
         "precision": "float32",
         "processor": processor.describe(),
     }
+
+
+def test_the_model_holds_a_reference_of_the_training_originals_with_the_limit_from_validation(trained):
+    """The folder has no test images, so none of them can be in it."""
+    splits, stored = pd.read_csv(trained / paths.SPLITS), bundle.load(trained / paths.MODEL).likeness
+    measured = {
+        split: np.stack([compute_statistics(np.asarray(Image.open(trained / path))) for path in rows["path"]])
+        for split, rows in splits.groupby("split")
+        if split in ("train", "validation")
+    }
+    np.testing.assert_allclose(stored.mean, measured["train"].mean(axis=0))
+    distances = stored.distances(measured["validation"])
+    assert distances.max() <= stored.limit <= distances.max() + 0.001
+    assert stored.smallest == 16
 
 
 def test_evaluate_agrees_with_train(trained, make_set):

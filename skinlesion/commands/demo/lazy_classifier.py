@@ -11,6 +11,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model.classify import Classifier
+from skinlesion.model.likeness import Comparison
 
 SIDE = 448  # px of pictures for people; larger than most models' input, so that they show details
 
@@ -34,6 +35,11 @@ class LazyClassifier:
         """Give the probability of each class by its code, as skinlesion predict does."""
         with self.lock:
             return self.loaded[0].predict(image)
+
+    def compare(self, image: np.ndarray) -> Comparison:
+        """Compare the image with the training images of the model."""
+        with self.lock:
+            return self.loaded[0].compare(image)
 
     def explain(self, image: np.ndarray) -> list[np.ndarray]:
         """Draw the image as the model receives it, then its Grad-CAM for each class: RGB uint8 (SIDE, SIDE, 3)."""

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from skinlesion.commands.demo import likeness, uploads
+from skinlesion.commands.demo import uploads
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
 from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.model.classify import RESEARCH_ONLY
@@ -82,15 +82,15 @@ def respond(model: LazyClassifier, content: bytes) -> JSONResponse:
         image = uploads.decode(content)
     except UserError as error:
         return JSONResponse({"error": str(error)}, status)
-    reference = likeness.load()
-    distance = reference.distance(image)
+    comparison = model.compare(image)
     return JSONResponse(
         {
             "probabilities": model.predict(image),
             "names": {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES},
-            "distance": round(distance, 3),
-            "limit": reference.limit,
-            "usual": distance < reference.limit,
+            "unlike_training": comparison.unlike,
+            "too_small": comparison.too_small,
+            "distance": round(comparison.distance, 3),
+            "limit": comparison.limit,
             "notice": RESEARCH_ONLY,
         }
     )

@@ -11,7 +11,7 @@ from jinja2 import Template
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it at its import
 import gradio
 
-from skinlesion.commands.demo import likeness, uploads
+from skinlesion.commands.demo import uploads
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
 from skinlesion.core import images
 from skinlesion.core.ham10000 import DIAGNOSES
@@ -86,9 +86,7 @@ def answer_image(model: LazyClassifier, path: Path) -> str:
     except UserError as error:
         return ANSWER.render(error=error)
     rows = zip(DIAGNOSES, probabilities.values(), map(to_data_uri, heat_pictures), strict=True)
-    reference = likeness.load()
-    distance = reference.distance(image)
-    return ANSWER.render(rows=rows, picture=to_data_uri(picture), distance=distance, limit=reference.limit)
+    return ANSWER.render(rows=rows, picture=to_data_uri(picture), comparison=model.compare(image))
 
 
 def to_data_uri(image: np.ndarray) -> str:

@@ -10,7 +10,7 @@ from skinlesion.runtime.errors import UserError
 
 IMAGES = "image files, and folders that are searched for image files"
 MODEL = "the trained model (default: %(default)s)"
-CSV = "also write a CSV with path, predicted and seven probabilities for each image; only a CSV of predict is replaced"
+CSV = "also write a CSV: path, predicted, unlike_training, seven probabilities; only a CSV of predict is replaced"
 GRADCAM = "also write a Grad-CAM picture of the predicted class for each image; only pictures of predict are replaced"
 TOP = "number of classes printed for each image, 1 to 7 (default: %(default)s)"
 TTA = "8: average over eight rotated and mirrored views of each image; 8 times slower (default: %(default)s)"

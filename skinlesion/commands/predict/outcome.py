@@ -27,6 +27,7 @@ def make_table(batch: Batch) -> pd.DataFrame:
     table = pd.DataFrame(batch.natural.round(6), columns=list(CODES))
     table["path"] = [printable(file) for file in batch.files]
     table["predicted"] = np.array(CODES)[batch.predicted]
+    table["unlike_training"] = batch.unlike
     return table[COLUMNS]
 
 
@@ -40,19 +41,29 @@ def count_images(number: int) -> str:
 
 
 def describe(table: pd.DataFrame, top: int, limit: int | None = None) -> str:
-    """List the `top` most probable classes of the first `limit` images (None: of all), then the images per class."""
+    """List the `top` most probable classes of the first `limit` images (None: of all), then the images per class.
+
+    Images that look unlike the training images are marked, and counted at the end.
+    """
     listed = table if limit is None else table.head(limit)
     words = [f"{diagnosis.name} ({diagnosis.code}){', malignant' * diagnosis.malignant}" for diagnosis in DIAGNOSES]
     image, diagnosis = max(len("image"), *map(len, listed["path"])), max(map(len, words))
     lines = [f"{'image':<{image}}  {'diagnosis':<{diagnosis}}  probability"]
-    for path, values in zip(listed["path"], listed[list(CODES)].to_numpy(), strict=True):
+    probabilities = listed[list(CODES)].to_numpy()
+    for path, unlike, values in zip(listed["path"], listed["unlike_training"], probabilities, strict=True):
         for rank, label in enumerate(np.argsort(-values, kind="stable")[:top]):
             lines.append(f"{'' if rank else path:<{image}}  {words[label]:<{diagnosis}}  {values[label]:>11.1%}")
+        if unlike:
+            lines.append(f"{'':<{image}}  looks unlike the training images")
     if more := len(table) - len(listed):
         lines.append(f"{count_images(more)} more in the CSV")
     if len(table) > 1:
         counts = table["predicted"].map({diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}).value_counts()
         lines.append(f"{count_images(len(table))}: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+    if unlike := int(table["unlike_training"].sum()):
+        verb, remedy = ("looks", "its probabilities") if unlike == 1 else ("look", "their probabilities")
+        of_all = f"{unlike} of {count_images(len(table))}"
+        lines.append(f"{of_all} {verb} unlike the training images: do not rely on {remedy}")
     return "\n".join(lines)
 
 

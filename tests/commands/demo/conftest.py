@@ -12,6 +12,7 @@ from skinlesion.runtime.params import Params
 from skinlesion.runtime.params.rows import Backbone
 from skinlesion.train.network.build import build
 from tests.helpers.one_block import one_block
+from tests.helpers.references import fit_drawn
 
 CALIBRATION = Calibration(1.4, np.full(7, 1 / 7), np.array([0.03, 0.05, 0.11, 0.02, 0.11, 0.66, 0.02]))
 
@@ -35,7 +36,7 @@ def build_classifier(settings: Params, row: Backbone, side: int) -> keras.Model:
 def save_classifier(settings: Params, folder: Path) -> Path:
     path = folder / "model.keras"
     model = build_classifier(settings, one_block(settings.backbones["resnet18"]), 64)
-    bundle.save(model, CALIBRATION, "crop", path)
+    bundle.save(bundle.Bundle(model, CALIBRATION, "crop", fit_drawn(64)), path)
     return path
 
 

@@ -28,7 +28,8 @@ def test_an_image_s_bytes_give_the_probabilities_of_the_library(client, model_fi
     assert response.status_code == 200
     assert content["probabilities"] == pytest.approx(Classifier.load(model_file).predict(tmp_path / "x.jpg"))
     assert set(content["names"]) == set(CODES)
-    assert content["usual"] is False, "noise is unlike dermatoscopy"
+    assert content["unlike_training"] is True, "noise looks unlike drawings of lesions"
+    assert content["too_small"] is True, "30 px for a model of 64"
     assert content["distance"] > content["limit"]
     assert content["notice"] == RESEARCH_ONLY
 

@@ -10,6 +10,7 @@ from skinlesion.core.ham10000 import CODES, DIAGNOSES
 from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model.classify import Classifier
+from skinlesion.model.likeness import Comparison
 from skinlesion.runtime.errors import UserError
 
 pytestmark = pytest.mark.training
@@ -37,9 +38,9 @@ def test_a_model_that_is_trained_later_needs_no_restart(model_file, tmp_path, no
     assert model.loaded is model.loaded
 
 
-def render(probabilities: list[float], distance: float) -> str:
+def render(probabilities: list[float], distance: float, too_small: bool = False) -> str:
     rows = zip(DIAGNOSES, probabilities, ["data:"] * 7, strict=True)
-    return webpage.ANSWER.render(rows=rows, picture="data:", distance=distance, limit=2.2)
+    return webpage.ANSWER.render(rows=rows, picture="data:", comparison=Comparison(distance, 2.2, too_small))
 
 
 def test_classes_are_sorted_by_probability_and_none_is_rounded_to_0_or_100_percent():
@@ -52,12 +53,22 @@ def test_classes_are_sorted_by_probability_and_none_is_rounded_to_0_or_100_perce
     assert "Bowen&#39;s" in html
 
 
-def test_the_page_warns_only_if_the_image_is_unlike_the_training_data():
+def test_the_page_warns_only_if_the_image_looks_unlike_the_training_images():
     assert "role=" not in render([1 / 7] * 7, 1.2)
     warning = render([1 / 7] * 7, 3.4)
     assert 'role="status"' in warning
     assert "3.4" in warning
     assert "2.2" in warning
+    assert "too small" not in warning
+    assert "too small" in render([1 / 7] * 7, 1.2, too_small=True)
+
+
+def test_examples_look_like_the_drawings_that_a_model_was_trained_on_and_a_plain_image_does_not(model_file, tmp_path):
+    model = LazyClassifier(model_file)
+    plain = tmp_path / "plain.png"
+    images.write_png(plain, np.full((150, 200, 3), 128, np.uint8))
+    answers = [webpage.answer_image(model, path) for path in (*webpage.draw_examples(tmp_path), plain)]
+    assert ["looks unlike the training images" in answer for answer in answers] == [False] * 7 + [True]
 
 
 @pytest.mark.parametrize(("dataset", "synthetic"), [("synthetic-sample", True), ("ham10000", False)])

@@ -16,9 +16,10 @@ from skinlesion.core.ham10000 import CODES, DIAGNOSES
 from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model import bundle
-from skinlesion.model.classify import RESEARCH_ONLY
+from skinlesion.model.classify import RESEARCH_ONLY, Classifier
 from skinlesion.runtime.params import Params
 from tests.commands.demo.conftest import save_classifier
+from tests.helpers.references import draw_squares
 
 pytestmark = pytest.mark.training
 
@@ -54,15 +55,47 @@ def test_people_read_each_diagnosis_by_name_most_probable_first(here, capsys):
     assert errors == ""
 
 
-def test_programs_read_path_predicted_and_seven_probabilities(here, capsys):
+def test_programs_read_path_predicted_unlike_training_and_seven_probabilities(here, capsys):
     assert main(["predict", "b", "a", "--csv", "new/out.csv"]) == 0
     table = tables.read(here / "new" / "out.csv")
-    assert list(table) == ["path", "predicted", *CODES]
+    assert list(table) == ["path", "predicted", "unlike_training", *CODES]
     assert [Path(path).as_posix() for path in table["path"]] == ["b/one.png", "a/one.png", "a/two.jpg"]
     values = table[list(CODES)].to_numpy()
     np.testing.assert_allclose(values.sum(axis=1), 1, atol=4e-6)
     assert list(table["predicted"]) == [CODES[label] for label in values.argmax(axis=1)]
     assert "3 images: new/out.csv" in capsys.readouterr().out
+
+
+def test_images_that_look_unlike_the_training_images_are_marked_and_counted(here, saved, capsys):
+    """The model of `saved` was fitted to drawings of 64 px."""
+    Path("mixed").mkdir()
+    drawing = draw_squares(64, range(1))[0]
+    images.write_png(Path("mixed/1.png"), drawing)
+    images.write_png(Path("mixed/2.png"), drawing[20:44, 20:44])
+    images.write_png(Path("mixed/3.png"), np.full((64, 64, 3), 128, np.uint8))
+    assert main(["predict", "mixed", "--csv", "out.csv", "--top", "1"]) == 0
+    marked = [("1.png", False), ("2.png", True), ("3.png", True)]
+    table = tables.read(Path("out.csv"))
+    assert [(Path(row.path).name, row.unlike_training) for row in table.itertuples()] == marked
+    assert [(name, Classifier.load(saved).looks_unlike(here / "mixed" / name)) for name, _ in marked] == marked
+    lines = capsys.readouterr().out.splitlines()
+    after = {
+        name: lines[number + 1] for number, line in enumerate(lines) for name, _ in marked if f"mixed/{name}" in line
+    }
+    assert [(name, "looks unlike" in line) for name, line in after.items()] == marked
+    assert "2 of 3 images look unlike the training images: do not rely on their probabilities" in lines
+
+    assert main(["predict", "mixed/1.png"]) == 0
+    assert "unlike" not in capsys.readouterr().out
+    assert main(["predict", "mixed/3.png"]) == 0
+    assert "1 of 1 image looks unlike the training images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [["path", "predicted", *CODES], ["path", "predicted", "unlike_training", *CODES]])
+def test_a_csv_of_this_and_of_an_earlier_version_is_replaced(columns, here):
+    Path("out.csv").write_text(",".join(columns) + "\n")
+    assert main(["predict", "a/one.png", "--csv", "out.csv"]) == 0
+    assert len(tables.read(Path("out.csv"))) == 1
 
 
 @pytest.mark.parametrize(

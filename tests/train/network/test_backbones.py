@@ -14,6 +14,7 @@ from skinlesion.runtime.params.rows import Backbone, Phase
 from skinlesion.train import features
 from skinlesion.train.network import backbones, freeze
 from skinlesion.train.network.build import build
+from tests.helpers.references import ALL_USUAL
 
 pytestmark = pytest.mark.training
 
@@ -146,7 +147,7 @@ def test_a_trained_model_saves_and_loads_equal(built, phase, tmp_path):
     _, row, model = built
     changed = train_step(model, row.smallest, phase("all"))
     assert sum(sum(arrays) for arrays in changed.values()) > 90
-    bundle.save(model, CALIBRATION, "crop", tmp_path / "model.keras")
+    bundle.save(bundle.Bundle(model, CALIBRATION, "crop", ALL_USUAL), tmp_path / "model.keras")
     loaded = bundle.load(tmp_path / "model.keras").model
     images = pixels(row.smallest)
     np.testing.assert_array_equal(loaded(images, training=False), model(images, training=False))
