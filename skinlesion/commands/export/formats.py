@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skinlesion.commands.outputs import SIDECAR, SOFTWARE
-from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, NAMES
 from skinlesion.model.backend import keras, quiet
 from skinlesion.model.bundle import Bundle
 from skinlesion.model.calibration import LEAST, to_frequencies
@@ -39,7 +39,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     side = bundle.model.input_shape[1]
     return {
         "classes": list(CODES),
-        "names": [diagnosis.name for diagnosis in DIAGNOSES],
+        "names": list(NAMES.values()),
         "steps": list_steps(bundle.fit, side),
         "input": f"float32 (N, {side}, {side}, 3), RGB, 0 to 255: the result of the steps, not scaled",
         "output": "calibrated probabilities at natural class frequencies: apply nothing to them",
