@@ -22,11 +22,7 @@ def start_dvc(*words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[st
 
 
 def read_dvc(*words: str) -> str:
-    """Run DVC and return its output.
-
-    Raises:
-        UserError: DVC failed; the message is DVC's own.
-    """
+    """Run DVC and return its output; raise UserError with DVC's own message if it failed."""
     process = start_dvc(*words)
     output, errors = process.communicate()
     if process.returncode:

@@ -45,7 +45,7 @@ def check_data(settings: Params) -> Finding:
 def is_fetched(data: Data) -> bool:
     """Whether data/raw is there, from the source that params.yaml names according to dvc.lock."""
     try:
-        stages = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]
+        stages = yaml.safe_load(paths.LOCK.read_text(encoding="utf-8"))["stages"]
         values = stages["download"]["params"][paths.PARAMS.name]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return False

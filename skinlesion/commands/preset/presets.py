@@ -38,16 +38,11 @@ def list_names() -> list[str]:
 
 
 def list_published() -> list[str]:
-    """List the presets of published systems."""
     return [name for name in list_names() if load(name).published]
 
 
 def find_document(name: str) -> Path:
-    """Find a preset's document.
-
-    Raises:
-        UserError: no preset has that name.
-    """
+    """Find a preset's document; raise UserError if no preset has that name."""
     documents = {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
     if name not in documents:
         raise UserError(f"Preset {name!r} is unknown{hint(name, list(documents))}")
@@ -55,11 +50,7 @@ def find_document(name: str) -> Path:
 
 
 def load(name: str) -> Preset:
-    """Read and check a preset.
-
-    Raises:
-        UserError: no preset has that name, or its document has unknown keys or wrong values.
-    """
+    """Read a preset; raise UserError if no preset has that name, or its document has unknown keys or wrong values."""
     path = find_document(name)
     return params.check(params.read(path), Preset, str(path))
 
@@ -79,8 +70,7 @@ def differences(content: dict, overlay: dict, at: Key = ()) -> dict[Key, Any]:
 def apply(name: str) -> list[str]:
     """Set a preset's values in params.yaml; comments and order stay. Return a line for each value that changed.
 
-    Raises:
-        UserError: no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
+    Raises UserError if no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
     """
     params.load()
     before = paths.PARAMS.read_text(encoding="utf-8")
