@@ -17,7 +17,7 @@ from skinlesion.model.backend import keras, quiet
 from skinlesion.model.bundle import Bundle
 from skinlesion.model.calibration import LEAST, to_frequencies
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file, replace_folder
+from skinlesion.runtime.files import replace_file, replace_folder, write_json
 
 OPSET = 17  # of ONNX: ONNX Runtime reads it since 1.12 (2022)
 
@@ -68,9 +68,7 @@ def write_savedmodel(bundle: Bundle, path: Path) -> None:
     with replace_folder(path) as partial:
         with quiet():
             model.export(partial, format="tf_saved_model", verbose=False)
-        sidecar = partial / SIDECAR  # TensorFlow leaves this folder to others
-        sidecar.parent.mkdir(exist_ok=True)
-        sidecar.write_text(json.dumps(describe(bundle), indent=2) + "\n", encoding="utf-8")
+        write_json(partial / SIDECAR, describe(bundle))  # TensorFlow leaves this folder to others
 
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
@@ -113,6 +111,3 @@ def replace_erfc(context: Any, node: Any, name: str, _: list) -> None:
     ones = context.make_const(f"{name}_one", np.ones((), np.float32)).output[0]
     erf = context.make_node("Erf", [source], shapes=shapes, dtypes=dtypes).output[0]
     context.make_node("Sub", [ones, erf], outputs=[target], name=name, shapes=shapes, dtypes=dtypes)
-
-
-WRITERS = {"savedmodel": write_savedmodel, "onnx": write_onnx}
