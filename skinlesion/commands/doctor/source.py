@@ -59,11 +59,9 @@ def find_credentials() -> str:
         if all(os.environ.get(name) for name in names):
             return " and ".join(names)
     config = os.environ.get("XDG_CONFIG_HOME", "~/.config")
-    for folder in (os.environ.get("KAGGLE_CONFIG_DIR", "~/.kaggle"), f"{config}/kaggle"):
-        for file in (Path(folder).expanduser() / name for name in TOKEN_FILES):
-            if file.is_file() and file.stat().st_size:
-                return str(file)
-    return ""
+    folders = (os.environ.get("KAGGLE_CONFIG_DIR", "~/.kaggle"), f"{config}/kaggle")
+    files = [Path(folder).expanduser() / name for folder in folders for name in TOKEN_FILES]
+    return next((str(file) for file in files if file.is_file() and file.stat().st_size), "")
 
 
 def check_disk(settings: Params) -> Finding:

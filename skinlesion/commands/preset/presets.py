@@ -1,6 +1,8 @@
 """Presets: one document per published system and per data set; applying one sets its values in params.yaml."""
 
+from functools import reduce
 from io import StringIO
+from operator import getitem
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,17 +81,16 @@ def apply(name: str) -> list[str]:
     after = set_values(before, changes)
     changed = yaml.safe_load(after)
     params.check_params(changed, f"{paths.PARAMS} with preset {name}")
-    lines = []
-    for key, value in changes.items():
-        lines.append(f"{'.'.join(key)}: {in_yaml(get_value(content, key))} -> {in_yaml(value)}")
-        get_value(content, key[:-1])[key[-1]] = value
-    if changed != content:
+    if differences(content, changed) != changes:
         keys = ", ".join(".".join(key) for key in changes)
         raise UserError(f"{paths.PARAMS} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
     if changes:
         with replace_file(paths.PARAMS) as partial:
             partial.write_text(after, encoding="utf-8")
-    return lines
+    return [
+        f"{'.'.join(key)}: {in_yaml(reduce(getitem, key, content))} -> {in_yaml(value)}"
+        for key, value in changes.items()
+    ]
 
 
 def set_values(document: str, changes: dict[Key, Any]) -> str:
@@ -102,7 +103,7 @@ def set_values(document: str, changes: dict[Key, Any]) -> str:
     editor.representer.yaml_representers = editor.representer.yaml_representers | scalars
     content = editor.load(document)
     for key, value in changes.items():
-        section = get_value(content, key[:-1])
+        section = reduce(getitem, key[:-1], content)
         section[key[-1]] = CommentedMap(value) if isinstance(value, dict) else value
         if isinstance(value, dict):
             section[key[-1]].fa.set_flow_style()
@@ -113,12 +114,6 @@ def set_values(document: str, changes: dict[Key, Any]) -> str:
 
 def represent_plainly(representer: RoundTripRepresenter, value: float | None) -> ScalarNode:
     return representer.represent_scalar(f"tag:yaml.org,2002:{'null' if value is None else 'float'}", in_yaml(value))
-
-
-def get_value(content: Any, key: Key) -> Any:
-    for name in key:
-        content = content[name]
-    return content
 
 
 def in_yaml(value: Any) -> str:
