@@ -53,14 +53,10 @@ def write(rows: list[Row], path: Path, title: str, note: str = "") -> None:
     left = MARGIN + (names + GAP if names else 0)
     columns = max((len(row.pictures) for row in rows), default=1)
     width = min(WIDEST, (WIDTH - MARGIN - left + GAP) // columns - GAP)
-    parts = [header(title, note), *(strip(row, left, width) for row in rows)]
-    sheet = Image.new("RGB", (WIDTH, sum(part.height for part in parts) + MARGIN), "white")
-    top = 0
-    for part in parts:
-        sheet.paste(part, (0, top))
-        top += part.height
+    margin = Image.new("RGB", (WIDTH, MARGIN), "white")
+    sheet = np.vstack([header(title, note), *(strip(row, left, width) for row in rows), margin])
     with replace_file(path) as partial:
-        sheet.save(partial, "PNG", optimize=True)
+        Image.fromarray(sheet).save(partial, "PNG", optimize=True)
 
 
 def header(title: str, note: str) -> Image.Image:
