@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import yaml
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
@@ -98,22 +97,18 @@ def set_values(document: str, changes: dict[Key, Any]) -> str:
     editor = YAML()
     editor.preserve_quotes, editor.allow_duplicate_keys, editor.width = True, True, 10**9
     editor.indent(mapping=2, sequence=4, offset=2)
-    # ruamel.yaml would write null as nothing, and 1e-05, which is text in YAML 1.1.
-    scalars = {kind: represent_plainly for kind in (type(None), float)}
-    editor.representer.yaml_representers = editor.representer.yaml_representers | scalars
+    editor.representer.yaml_representers = editor.representer.yaml_representers | {type(None): represent_null}
     content = editor.load(document)
     for key, value in changes.items():
-        section = reduce(getitem, key[:-1], content)
-        section[key[-1]] = CommentedMap(value) if isinstance(value, dict) else value
-        if isinstance(value, dict):
-            section[key[-1]].fa.set_flow_style()
+        reduce(getitem, key[:-1], content)[key[-1]] = editor.load(in_yaml(value))
     edited = StringIO()
     editor.dump(content, edited)
     return edited.getvalue()
 
 
-def represent_plainly(representer: RoundTripRepresenter, value: float | None) -> ScalarNode:
-    return representer.represent_scalar(f"tag:yaml.org,2002:{'null' if value is None else 'float'}", in_yaml(value))
+def represent_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    """Write null, where ruamel.yaml would write nothing."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def in_yaml(value: Any) -> str:
