@@ -61,7 +61,7 @@ def test_predict_and_the_demo_s_parts_work_from_it(wheel: Path, used: Path, tmp_
     chain.run(tmp_path, sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(site), str(wheel))
     code = (
         "import skinlesion; print(skinlesion.__file__)\n"
-        "from skinlesion.commands.demo import likeness, server; likeness.load()\n"
+        "from skinlesion.commands.demo import likeness, server\n"
         "from skinlesion.__main__ import main; main(['predict', 'lesion.png', '--model', 'model.keras', '--top', '7'])"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}  # before the package that is installed in place

@@ -11,7 +11,6 @@ limit the 99th percentile of the distances of images 5, 15, 25, ...
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,18 +22,15 @@ SIDE = 64  # px; one size, so that photographs and thumbnails have the same stat
 CENTRE, BORDER = 0.5, 0.85  # radii, in units of half the side
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Mean (10,) and covariance (10, 10) of the training images' statistics; 99% of their distances are below limit."""
+REFERENCE = json.loads(Path(__file__).with_name("likeness.json").read_text(encoding="utf-8"))
+MEAN, COVARIANCE = np.array(REFERENCE["mean"]), np.array(REFERENCE["covariance"])  # (10,) and (10, 10)
+LIMIT = REFERENCE["limit"]
 
-    mean: np.ndarray
-    covariance: np.ndarray
-    limit: float
 
-    def distance(self, image: np.ndarray) -> float:
-        """The distance of an image, RGB uint8 (H, W, 3); at least 0."""
-        difference = compute_statistics(image) - self.mean
-        return float(np.sqrt(difference @ np.linalg.solve(self.covariance, difference) / len(difference)))
+def measure_distance(image: np.ndarray, mean: np.ndarray = MEAN, covariance: np.ndarray = COVARIANCE) -> float:
+    """The distance of an image, RGB uint8 (H, W, 3); at least 0."""
+    difference = compute_statistics(image) - mean
+    return float(np.sqrt(difference @ np.linalg.solve(covariance, difference) / len(difference)))
 
 
 def compute_statistics(image: np.ndarray) -> np.ndarray:
@@ -49,8 +45,3 @@ def compute_statistics(image: np.ndarray) -> np.ndarray:
     detail = np.abs(cv2.Laplacian(lab[:, :, 0], cv2.CV_32F)).mean()
     # The constants keep the logarithms of a plain image finite.
     return np.array([*lab.mean((0, 1)), *np.log(lab.std((0, 1)) + 0.5), *contrast, np.log(detail + 0.1)], np.float64)
-
-
-def load() -> Reference:
-    content = json.loads(Path(__file__).with_name("likeness.json").read_text(encoding="utf-8"))
-    return Reference(np.array(content["mean"]), np.array(content["covariance"]), content["limit"])

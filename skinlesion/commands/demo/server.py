@@ -76,15 +76,14 @@ def respond(model: LazyClassifier, content: bytes) -> JSONResponse:
         image = uploads.decode(content)
     except UserError as error:
         return JSONResponse({"error": str(error)}, status)
-    reference = likeness.load()
-    distance = reference.distance(image)
+    distance = likeness.measure_distance(image)
     return JSONResponse(
         {
             "probabilities": model.predict(image),
             "names": NAMES,
             "distance": round(distance, 3),
-            "limit": reference.limit,
-            "usual": distance < reference.limit,
+            "limit": likeness.LIMIT,
+            "usual": distance < likeness.LIMIT,
             "notice": RESEARCH_ONLY,
         }
     )

@@ -83,9 +83,8 @@ def answer_image(model: LazyClassifier, path: Path) -> str:
     except UserError as error:
         return ANSWER.render(error=error)
     rows = zip(DIAGNOSES, probabilities.values(), map(to_data_uri, heat_pictures), strict=True)
-    reference = likeness.load()
-    distance = reference.distance(image)
-    return ANSWER.render(rows=rows, picture=to_data_uri(picture), distance=distance, limit=reference.limit)
+    distance = likeness.measure_distance(image)
+    return ANSWER.render(rows=rows, picture=to_data_uri(picture), distance=distance, limit=likeness.LIMIT)
 
 
 def to_data_uri(image: np.ndarray) -> str:
