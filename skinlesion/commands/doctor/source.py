@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from skinlesion.commands.doctor.finding import Finding
+from skinlesion.commands.doctor.software import Finding
 from skinlesion.commands.dvc import read_dvc
 from skinlesion.download import dataverse, kaggle
 from skinlesion.runtime import paths
