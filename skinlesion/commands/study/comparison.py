@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pandas as pd
 
+from skinlesion.commands.dvc import Experiment, read_experiments
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study.experiments import Experiment, read_experiments
 from skinlesion.commands.study.plan import PROTOCOLS, run_name
 from skinlesion.commands.study.runs import read_recorded_times
 from skinlesion.core import tables

@@ -13,7 +13,6 @@ from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
 
 PROTOCOLS = ("image", "lesion")
-FILES = (paths.PARAMS, paths.NETWORKS)
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def override_params(overrides: list[str], run: str) -> tuple[Params, dict[str, A
     from hydra.errors import HydraException
 
     with tempfile.TemporaryDirectory() as folder:
-        copies = {path.as_posix(): Path(folder) / path for path in FILES}
+        copies = {path.as_posix(): Path(folder) / path for path in (paths.PARAMS, paths.NETWORKS)}
         for name, copy in copies.items():
             copy.write_bytes(Path(name).read_bytes())
         try:

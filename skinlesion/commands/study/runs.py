@@ -9,9 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from skinlesion.commands.dvc import read_dvc, start_dvc
+from skinlesion.commands.dvc import read_dvc, read_experiments, start_dvc
 from skinlesion.commands.preset.presets import differences
-from skinlesion.commands.study.experiments import read_experiments
 from skinlesion.commands.study.plan import Run
 from skinlesion.runtime.files import write_json
 
