@@ -9,8 +9,15 @@ from skinlesion.runtime.files import replace_file
 def main() -> None:
     settings = params.load()
     model = settings.model
-    sections = ("seed", "data", "images", "balance", "split", "model", "train", "evaluate")
-    used = {name: getattr(settings, name) for name in sections} | {
+    used = {
+        "seed": settings.seed,
+        "data": settings.data,
+        "images": settings.images,
+        "balance": settings.balance,
+        "split": settings.split,
+        "model": model,
+        "train": settings.train,
+        "evaluate": settings.evaluate,
         "backbones": {model.backbone: settings.backbone},
         "heads": {model.head: settings.head},
         "configurations": {model.configuration: settings.phases},

@@ -1,10 +1,14 @@
-"""DVC's command line, run by the same Python as this program."""
+"""DVC's command line, run by the same Python as this program, and the experiments that it lists."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 
 
@@ -22,13 +26,37 @@ def start_dvc(*words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[st
 
 
 def read_dvc(*words: str) -> str:
-    """Run DVC and return its output.
-
-    Raises:
-        UserError: DVC failed; the message is DVC's own.
-    """
+    """Run DVC and return its output; raise UserError with DVC's own message if it failed."""
     process = start_dvc(*words)
     output, errors = process.communicate()
     if process.returncode:
         raise UserError(f"dvc {' '.join(words[:2])} failed: {' '.join((errors or output).strip().splitlines()[-3:])}")
     return output
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A finished experiment: params and metrics by file, the MD5 of its model, and when it ended (ISO 8601)."""
+
+    name: str
+    params: dict[str, dict[str, Any]]
+    metrics: dict[str, dict[str, Any]]
+    model: str | None
+    ended: str
+
+
+def read_experiments(*options: str) -> list[Experiment]:
+    """Read the finished experiments of the current commit; options, such as -A (all commits), go to `dvc exp show`."""
+    experiments = []
+    for commit in json.loads(read_dvc("exp", "show", "--json", *options)):
+        for entry in commit["experiments"] or []:
+            revision, executor = entry["revs"][0], entry["executor"]
+            if entry["name"] and not revision["error"] and (not executor or executor["state"] == "success"):
+                data = revision["data"]
+                params, metrics = (
+                    {file: content.get("data") or {} for file, content in data[kind].items()}
+                    for kind in ("params", "metrics")
+                )
+                model = data["outs"].get(paths.MODEL.as_posix(), {}).get("hash")
+                experiments.append(Experiment(entry["name"], params, metrics, model, data["timestamp"]))
+    return experiments

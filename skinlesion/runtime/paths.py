@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
 NETWORKS = Path("networks.yaml")
 
 RAW = Path("data/raw")
@@ -33,3 +34,5 @@ HISTORY = Path("plots/history.csv")
 
 REPORT = Path("plots/report.html")
 MODEL_CARD = Path("models/MODEL_CARD.md")
+STUDY = Path("plots/study.md")
+STUDY_CSV = Path("plots/study.csv")

@@ -1,23 +1,29 @@
 """Sheets: rows of pictures with captions, as one PNG of 1200 px width."""
 
 from dataclasses import dataclass
-from functools import cache
+from math import ceil
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageText import Text
 
 from skinlesion.runtime.files import replace_file
 
 WIDTH, MARGIN, GAP, FRAME = 1200, 20, 12, 4  # px
 WIDEST = 280  # px, of a picture in a short row
 INK, GREY = "#1a1a1a", "#5c5c5c"
-FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-TITLE, TEXT, CAPTION = ("DejaVuSans-Bold.ttf", 20), ("DejaVuSans.ttf", 14), ("DejaVuSans.ttf", 12)  # file, px
-LEADING = 1.35  # height of a line, in heights of its font
 
-Font = tuple[str, int]
+
+def open_font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """Open a font with FreeType's layout, which does not depend on libraries for complex scripts."""
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+TITLE, TEXT = open_font("DejaVuSans-Bold.ttf", 20), open_font("DejaVuSans.ttf", 14)
+CAPTION = open_font("DejaVuSans.ttf", 12)
 
 
 @dataclass(frozen=True)
@@ -43,47 +49,40 @@ def write(rows: list[Row], path: Path, title: str, note: str = "") -> None:
     Args:
         note: how to read the sheet, shown under the title; a sheet without rows has only these two.
     """
-    names = max((text_width(row.name, TEXT) for row in rows), default=0)
+    names = max((measure(Text(row.name, TEXT))[0] for row in rows), default=0)
     left = MARGIN + (names + GAP if names else 0)
     columns = max((len(row.pictures) for row in rows), default=1)
     width = min(WIDEST, (WIDTH - MARGIN - left + GAP) // columns - GAP)
-    parts = [header(title, note), *(strip(row, left, width) for row in rows)]
-    sheet = Image.new("RGB", (WIDTH, sum(part.height for part in parts) + MARGIN), "white")
-    top = 0
-    for part in parts:
-        sheet.paste(part, (0, top))
-        top += part.height
+    margin = Image.new("RGB", (WIDTH, MARGIN), "white")
+    sheet = np.vstack([header(title, note), *(strip(row, left, width) for row in rows), margin])
     with replace_file(path) as partial:
-        sheet.save(partial, "PNG", optimize=True)
+        Image.fromarray(sheet).save(partial, "PNG", optimize=True)
 
 
 def header(title: str, note: str) -> Image.Image:
     """Draw the title and the note."""
-    blocks = [
-        (wrapped(title, TITLE, WIDTH - 2 * MARGIN), TITLE, INK),
-        (wrapped(note, TEXT, WIDTH - 2 * MARGIN), TEXT, GREY),
-    ]
-    height = MARGIN + sum(len(lines) * line_height(font) for lines, font, _ in blocks) + GAP
-    part = Image.new("RGB", (WIDTH, height), "white")
-    top = MARGIN
-    for lines, font, colour in blocks:
-        top = write_lines(part, lines, font, (MARGIN, top), "la", colour)
+    heading, lines = (wrap(text, font, WIDTH - 2 * MARGIN) for text, font in ((title, TITLE), (note, TEXT)))
+    top = MARGIN + measure(heading)[1] + GAP // 2
+    part = Image.new("RGB", (WIDTH, top + measure(lines)[1] + GAP), "white")
+    pen = ImageDraw.Draw(part)
+    pen.text((MARGIN, MARGIN), heading, INK)
+    pen.text((MARGIN, top), lines, GREY)
     return part
 
 
 def strip(row: Row, left: int, width: int) -> Image.Image:
     """Draw a row of the sheet: its pictures from x = `left` px on, `width` px wide, with their captions."""
-    captions = [wrapped(picture.caption, CAPTION, width) for picture in row.pictures]
+    captions = [wrap(picture.caption, CAPTION, width) for picture in row.pictures]
     images = [framed(picture, width) for picture in row.pictures]
     tallest = max(image.height for image in images)
-    height = tallest + max(len(lines) for lines in captions) * line_height(CAPTION) + GAP
+    height = tallest + max(measure(caption)[1] for caption in captions) + GAP
     part = Image.new("RGB", (WIDTH, height), "white")
-    name = row.name.splitlines()
-    write_lines(part, name, TEXT, (left - GAP, (tallest - len(name) * line_height(TEXT)) // 2), "ra", INK)
-    for column, (image, lines) in enumerate(zip(images, captions, strict=True)):
+    pen = ImageDraw.Draw(part)
+    pen.text((left - GAP, tallest // 2), Text(row.name, TEXT), INK, anchor="rm", align="right")
+    for column, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x = left + column * (width + GAP)
         part.paste(image, (x, 0))
-        write_lines(part, lines, CAPTION, (x + width // 2, tallest + 2), "ma", INK)
+        pen.text((x + width // 2, tallest + 2), caption, INK, anchor="ma", align="center")
     return part
 
 
@@ -96,41 +95,14 @@ def framed(picture: Picture, width: int) -> Image.Image:
     return image
 
 
-def write_lines(part: Image.Image, lines: list[str], font: Font, at: tuple[int, int], anchor: str, colour: str) -> int:
-    """Write lines downwards from (x, y) px; return the y below them."""
-    pen, (x, y) = ImageDraw.Draw(part), at
-    for line in lines:
-        pen.text((x, y), line, colour, opened(font), anchor)
-        y += line_height(font)
-    return y
-
-
-def wrapped(text: str, font: Font, width: int) -> list[str]:
-    """Break `text` into lines of at most `width` px, between words and at its own line ends."""
-    lines: list[str] = []
-    for paragraph in text.splitlines():
-        line = ""
-        for word in paragraph.split(" "):
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, font) > width:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> Text:
+    """Break `text` into lines of at most `width` px, or of its widest word, between words and at its own line ends."""
+    lines = Text(text, font)
+    lines.wrap(max([width, *(font.getbbox(word)[2] for word in text.split())]))
     return lines
 
 
-def text_width(text: str, font: Font) -> int:
-    """Return the width of the longest line, in px."""
-    return max((round(opened(font).getlength(line)) for line in text.splitlines()), default=0)
-
-
-def line_height(font: Font) -> int:
-    return round(font[1] * LEADING)
-
-
-@cache
-def opened(font: Font) -> ImageFont.FreeTypeFont:
-    """Open a font with FreeType's layout, which does not depend on libraries for complex scripts."""
-    name, size = font
-    return ImageFont.truetype(FONTS / name, size, layout_engine=ImageFont.Layout.BASIC)
+def measure(text: Text) -> tuple[int, int]:
+    """Return the width and height of drawn text, in px."""
+    _, _, right, bottom = text.get_bbox()
+    return ceil(right), ceil(bottom)

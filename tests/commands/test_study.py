@@ -14,9 +14,9 @@ import yaml
 from dvc.repo import Repo
 
 from skinlesion.__main__ import main
-from skinlesion.commands.dvc import read_dvc
+from skinlesion.commands.dvc import Experiment, read_dvc, read_experiments
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study import comparison, experiments, plan, runs
+from skinlesion.commands.study import comparison, plan, runs
 from skinlesion.runtime import entry
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
@@ -165,7 +165,7 @@ def test_a_study_goes_on_after_a_failure_keeps_what_is_finished_and_leaves_the_w
     assert "study-resnet50_gap-lesion: stage train" in out
     assert run_study("resnet50_gap", "--protocol", "image", "-S", "evaluate.bootstrap=199") == 0
     assert "stage evaluate" in capfd.readouterr().out
-    there = {experiment.name: experiment for experiment in experiments.read_experiments()}
+    there = {experiment.name: experiment for experiment in read_experiments()}
     assert there["study-resnet50_gap-image"].params["params.yaml"]["evaluate"]["bootstrap"] == 199
     assert there["study-resnet50_gap-image"].params["params.yaml"]["train"]["augmentation"]["rotate"] == 20
 
@@ -215,7 +215,7 @@ def test_stage_epoch_and_time_left_are_shown_as_the_output_arrives(monkeypatch, 
     assert capsys.readouterr().out.splitlines() == [
         "run 1 of 2: x: stage train",
         "run 1 of 2: x: stage train, epoch 1 of at most 10",
-        "run 1 of 2: x: stage train, epoch 2 of at most 10, about 9 min left",
+        "run 1 of 2: x: stage train, epoch 2 of at most 10, about 0:09:00 left",
     ]
 
 
@@ -230,11 +230,6 @@ def test_the_time_that_a_stage_prints_is_the_one_that_is_recorded(monkeypatch, c
     assert runs.TRAINED.match(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(43.2, "43 s"), (700, "12 min"), (12_000, "3 h 20 min")])
-def test_durations_are_describe_duration(seconds, words):
-    assert runs.describe_duration(seconds) == words
-
-
 def test_outside_a_repository_the_message_is_dvcs(folder, capsys):
     assert main(["study", "table"]) == 1
     assert "dvc exp show failed" in capsys.readouterr().err
@@ -246,9 +241,7 @@ def test_outside_a_repository_the_message_is_dvcs(folder, capsys):
 def experiment(name: str, ended: str, accuracy: float, source: str = "archive", **metrics: dict):
     params = {"data": {"source": source}, "images": {"size": 128}, "model": {"weights": None}}
     test = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": 0.3}
-    return experiments.Experiment(
-        name, {"params.yaml": params}, {"metrics/test.json": test, **metrics}, model="abc", ended=ended
-    )
+    return Experiment(name, {"params.yaml": params}, {"metrics/test.json": test, **metrics}, model="abc", ended=ended)
 
 
 def test_the_tables_take_the_newest_of_a_name_with_its_intervals(folder, monkeypatch):

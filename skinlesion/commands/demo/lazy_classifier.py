@@ -6,14 +6,13 @@ from threading import Lock
 
 import numpy as np
 
+from skinlesion.commands.predict.outcome import SIDE
 from skinlesion.core import images
 from skinlesion.core.ham10000 import CODES
 from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model.classify import Classifier
 from skinlesion.model.likeness import Comparison
-
-SIDE = 448  # px of pictures for people; larger than most models' input, so that they show details
 
 
 class LazyClassifier:

@@ -15,24 +15,18 @@ from fastapi.responses import JSONResponse
 
 from skinlesion.commands.demo import uploads
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
-from skinlesion.core.ham10000 import DIAGNOSES
+from skinlesion.core.ham10000 import NAMES
 from skinlesion.model.classify import RESEARCH_ONLY
 from skinlesion.runtime.errors import UserError
 
 
 def serve(model: Path, host: str, port: int) -> None:
-    """Serve the page until interrupted; `port` 0 is any free port.
-
-    Raises:
-        UserError: the port is taken, or the host is not an address of this machine.
-    """
+    """Serve the page until interrupted; raise UserError if `port` is taken or `host` is not of this machine."""
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise UserError(
-            f"The demo cannot listen on --host {host} --port {port} ({error.strerror}). "
-            "Give an address of this machine and a free port, for example --port 7861"
-        ) from None
+        fault = f"The demo cannot listen on --host {host} --port {port} ({error.strerror})"
+        raise UserError(f"{fault}. Give an address of this machine and a free port, as --port 7861") from None
     with listener, tempfile.TemporaryDirectory(prefix="skinlesion-demo-") as folder:
         app = create_app(LazyClassifier(model), Path(folder))
         address = f"http://{host}:{listener.getsockname()[1]}"
@@ -86,7 +80,7 @@ def respond(model: LazyClassifier, content: bytes) -> JSONResponse:
     return JSONResponse(
         {
             "probabilities": model.predict(image),
-            "names": {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES},
+            "names": NAMES,
             "unlike_training": comparison.unlike,
             "too_small": comparison.too_small,
             "distance": round(comparison.distance, 3),

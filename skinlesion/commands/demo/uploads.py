@@ -24,11 +24,7 @@ def find_upload(named: str | None, folder: Path) -> Path | None:
 
 
 def decode(content: bytes) -> np.ndarray:
-    """Decode an image file to RGB uint8 (H, W, 3), upright.
-
-    Raises:
-        UserError: it is empty, larger than MOST_BYTES, or a BadImage. The message names no path of this machine.
-    """
+    """Decode an image file to RGB uint8 (H, W, 3), upright; raise UserError, which names no path, if that fails."""
     if not content:
         raise UserError(f"The upload is empty (0 bytes). Send an image file ({FORMATS}).")
     if len(content) > MOST_BYTES:

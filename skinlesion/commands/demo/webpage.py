@@ -18,11 +18,11 @@ from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.download.sample.drawing import draw_image
 from skinlesion.download.sample.make import COHORTS
 from skinlesion.model.classify import RESEARCH_ONLY
+from skinlesion.report import wording
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.paths import MODEL_CARD
 
 TITLE = "Skin lesion classification"
-ON_SAMPLE = "This model was trained on synthetic images. Its answers show only that the page works."
 SEED = 2018  # differs from the sample's, so no example is a training image
 ANSWER = Template(Path(__file__).with_name("answer.html").read_text(encoding="utf-8"), autoescape=True)
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
     with gradio.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(30, 60)) as page:
         gradio.Markdown(f"# {TITLE}\n> {RESEARCH_ONLY}")
         if "synthetic-sample" in front_matter:
-            gradio.HTML(ANSWER.render(error=ON_SAMPLE))
+            gradio.HTML(ANSWER.render(error=f"Trained on the synthetic sample. {wording.ON_SAMPLE}"))
         with gradio.Row():
             with gradio.Column(scale=2, min_width=300):
                 options = {"label": "Image: drop, choose, paste or photograph", "height": 240, "elem_id": "upload"}
@@ -66,15 +66,12 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
             finally:
                 path.unlink(missing_ok=True)
 
-        def answer_example(number: int) -> str:
-            return answer_image(model, examples[number])
-
         options = {"api_visibility": "private", "show_progress_on": answer}
         page.load(report_missing_model, None, answer, **options)
         # `upload`, not `change`: emptying the box would be a change too, and would swallow a click at the same time.
         # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
         upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)
-        gallery.click(answer_example, gallery, answer, **options)
+        gallery.click(lambda number: answer_image(model, examples[number]), gallery, answer, **options)
     return page.queue(api_open=False, max_size=32)
 
 

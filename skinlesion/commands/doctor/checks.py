@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from skinlesion.commands.doctor import software, source, training
-from skinlesion.commands.doctor.finding import Finding
+from skinlesion.commands.doctor.software import Finding
 from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
 

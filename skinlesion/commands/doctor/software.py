@@ -4,13 +4,21 @@ import platform
 import re
 from importlib import metadata
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from skinlesion.commands.doctor.finding import Finding
 from skinlesion.report.provenance import git
 from skinlesion.runtime.errors import listing
 
 PINS = Path("requirements.txt")
 SETUP = "make setup (or: python -m pip install -r requirements.txt)"
+
+
+class Finding(NamedTuple):
+    """`problem`: the pipeline as configured cannot run; `note`: it runs, but the remedy improves something."""
+
+    state: Literal["ok", "note", "problem"]
+    text: str
+    remedy: str = ""
 
 
 def check_packages() -> Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from skinlesion.commands.doctor.finding import Finding
+from skinlesion.commands.doctor.software import Finding
 from skinlesion.commands.dvc import read_dvc
 from skinlesion.download import dataverse, kaggle
 from skinlesion.runtime import paths
@@ -45,7 +45,7 @@ def check_data(settings: Params) -> Finding:
 def is_fetched(data: Data) -> bool:
     """Whether data/raw is there, from the source that params.yaml names according to dvc.lock."""
     try:
-        stages = yaml.safe_load(Path("dvc.lock").read_text(encoding="utf-8"))["stages"]
+        stages = yaml.safe_load(paths.LOCK.read_text(encoding="utf-8"))["stages"]
         values = stages["download"]["params"][paths.PARAMS.name]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return False
@@ -59,11 +59,9 @@ def find_credentials() -> str:
         if all(os.environ.get(name) for name in names):
             return " and ".join(names)
     config = os.environ.get("XDG_CONFIG_HOME", "~/.config")
-    for folder in (os.environ.get("KAGGLE_CONFIG_DIR", "~/.kaggle"), f"{config}/kaggle"):
-        for file in (Path(folder).expanduser() / name for name in TOKEN_FILES):
-            if file.is_file() and file.stat().st_size:
-                return str(file)
-    return ""
+    folders = (os.environ.get("KAGGLE_CONFIG_DIR", "~/.kaggle"), f"{config}/kaggle")
+    files = [Path(folder).expanduser() / name for folder in folders for name in TOKEN_FILES]
+    return next((str(file) for file in files if file.is_file() and file.stat().st_size), "")
 
 
 def check_disk(settings: Params) -> Finding:

@@ -5,8 +5,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from skinlesion.commands.doctor.finding import Finding
-from skinlesion.commands.doctor.software import SETUP
+from skinlesion.commands.doctor.software import SETUP, Finding
 from skinlesion.runtime.params import Params
 from skinlesion.runtime.params.rows import Backbone
 from skinlesion.train.machine import processor

@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> None:
     from skinlesion.model import bundle
 
     loaded = bundle.load(arguments.model)
-    formats.WRITERS[arguments.format](loaded, path)
+    write = formats.write_onnx if arguments.format == "onnx" else formats.write_savedmodel
+    write(loaded, path)
     with replace_file(script) as partial:
         shutil.copyfile(SCRIPT, partial)
     side = loaded.model.input_shape[1]

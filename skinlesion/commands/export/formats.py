@@ -6,32 +6,33 @@ JSON: in the SavedModel's assets.extra/skinlesion.json, and in the ONNX metadata
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from skinlesion.commands.outputs import SIDECAR, SOFTWARE
-from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, NAMES
 from skinlesion.model.backend import keras, quiet
 from skinlesion.model.bundle import Bundle
 from skinlesion.model.calibration import LEAST, to_frequencies
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file, replace_folder
+from skinlesion.runtime.files import replace_file, replace_folder, write_json
 
 OPSET = 17  # of ONNX: ONNX Runtime reads it since 1.12 (2022)
 
 
 def add_calibration(bundle: Bundle) -> keras.Model:
-    """Append Calibration.corrected to the model as Keras operations."""
+    """Append Calibration.corrected to the model as Keras operations; raise UserError if Keras is not on TensorFlow."""
+    if (backend := keras.backend.backend()) != "tensorflow":
+        raise UserError(f"KERAS_BACKEND is {backend}, but export needs tensorflow. Unset KERAS_BACKEND")
     calibration, ops = bundle.calibration, keras.ops
     # The correction of equal probabilities gives the class weights, up to a factor that normalisation removes.
     weights = to_frequencies(np.ones((1, len(CODES))), calibration.trained, calibration.natural).astype("float32")
     image = keras.Input(bundle.model.input_shape[1:], name="image", dtype="float32")
     logits = ops.log(ops.maximum(bundle.model(image, training=False), LEAST)) / calibration.temperature
     weighted = ops.maximum(ops.softmax(logits), LEAST) * weights
-    return keras.Model(image, weighted / ops.sum(weighted, axis=1, keepdims=True), name="calibrated")
+    return keras.Model(image, {"probabilities": weighted / ops.sum(weighted, axis=1, keepdims=True)})
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     side = bundle.model.input_shape[1]
     return {
         "classes": list(CODES),
-        "names": [diagnosis.name for diagnosis in DIAGNOSES],
+        "names": list(NAMES.values()),
         "steps": list_steps(bundle.fit, side),
         "input": f"float32 (N, {side}, {side}, 3), RGB, 0 to 255: the result of the steps, not scaled",
         "output": "calibrated probabilities at natural class frequencies: apply nothing to them",
@@ -63,16 +64,11 @@ def list_steps(fit: str, side: int) -> list[dict[str, Any]]:
 
 def write_savedmodel(bundle: Bundle, path: Path) -> None:
     """Write a SavedModel folder with the endpoint `serve` and the signature `serving_default`."""
-    model, serve, signature = make_function(bundle)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", serve, input_signature=[signature])
+    model = add_calibration(bundle)
     with replace_folder(path) as partial:
         with quiet():
-            archive.write_out(partial, verbose=False)
-        sidecar = partial / SIDECAR  # TensorFlow leaves this folder to others
-        sidecar.parent.mkdir(exist_ok=True)
-        sidecar.write_text(json.dumps(describe(bundle), indent=2) + "\n", encoding="utf-8")
+            model.export(partial, format="tf_saved_model", verbose=False)
+        write_json(partial / SIDECAR, describe(bundle))  # TensorFlow leaves this folder to others
 
 
 def write_onnx(bundle: Bundle, path: Path) -> None:
@@ -84,43 +80,27 @@ def write_onnx(bundle: Bundle, path: Path) -> None:
     import tensorflow as tf
     import tf2onnx
 
-    _, serve, signature = make_function(bundle)
+    model = add_calibration(bundle)
+    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
     # Autograph would look for the source code of functions that Keras generates.
-    function = tf.function(serve, autograph=False)
+    function = tf.function(model, autograph=False)
     handlers = {"Erfc": (replace_erfc, [])}
     # "Eagerly" traces nested functions inline: Keras wraps grouped convolutions in one, which ONNX cannot call.
     tf.config.run_functions_eagerly(True)
     try:
         with quiet():
-            model, _ = tf2onnx.convert.from_function(function, [signature], opset=OPSET, custom_op_handlers=handlers)
+            exported, _ = tf2onnx.convert.from_function(function, [signature], opset=OPSET, custom_op_handlers=handlers)
     finally:
         tf.config.run_functions_eagerly(False)
-    operations = {node.op_type for node in model.graph.node if node.domain == ""}
+    operations = {node.op_type for node in exported.graph.node if node.domain == ""}
     if missing := sorted(name for name in operations if not onnx.defs.has(name, max_inclusive_version=OPSET)):
         raise UserError(f"ONNX lacks operations of this network: {', '.join(missing)}. Use --format savedmodel")
-    for value in (model.graph.input[0], model.graph.output[0]):
+    for value in (exported.graph.input[0], exported.graph.output[0]):
         value.type.tensor_type.shape.dim[0].dim_param = "images"
-    model.producer_name = f"{SOFTWARE}, tf2onnx"  # outputs.check_file recognises our files by it
-    model.metadata_props.add(key="skinlesion", value=json.dumps(describe(bundle)))
+    exported.producer_name = f"{SOFTWARE}, tf2onnx"  # outputs.check_file recognises our files by it
+    exported.metadata_props.add(key="skinlesion", value=json.dumps(describe(bundle)))
     with replace_file(path) as partial:
-        partial.write_bytes(model.SerializeToString())
-
-
-def make_function(bundle: Bundle) -> tuple[keras.Model, Callable, Any]:
-    """The calibrated model, a function of it that TensorFlow can trace, and the signature of its input.
-
-    Raises UserError if Keras does not run on TensorFlow.
-    """
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(f"KERAS_BACKEND is {keras.backend.backend()}, but export needs tensorflow. Unset KERAS_BACKEND")
-    import tensorflow as tf
-
-    model = add_calibration(bundle)
-
-    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": model(image, training=False)}
-
-    return model, serve, tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")
+        partial.write_bytes(exported.SerializeToString())
 
 
 def replace_erfc(context: Any, node: Any, name: str, _: list) -> None:
@@ -131,6 +111,3 @@ def replace_erfc(context: Any, node: Any, name: str, _: list) -> None:
     ones = context.make_const(f"{name}_one", np.ones((), np.float32)).output[0]
     erf = context.make_node("Erf", [source], shapes=shapes, dtypes=dtypes).output[0]
     context.make_node("Sub", [ones, erf], outputs=[target], name=name, shapes=shapes, dtypes=dtypes)
-
-
-WRITERS = {"savedmodel": write_savedmodel, "onnx": write_onnx}

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from skinlesion.commands.pr_report.sides import Side
 from skinlesion.report import wording
-from skinlesion.report.table import missing
 from skinlesion.runtime import paths
 
 
@@ -59,7 +58,6 @@ def describe_test_images(side: Side) -> tuple[dict[str, object], list[str]]:
 def within_intervals(base: Side, here: Side) -> bool:
     """Whether each balanced accuracy lies in the other's interval; False where they are equal or lack intervals."""
     first, second = base.balanced_accuracy, here.balanced_accuracy
-    figures = [figure for side in (first, second) for figure in (side.value, side.low, side.high)]
-    if any(map(missing, figures)) or first.value == second.value:
+    if not (first.interval and second.interval) or first.value == second.value:
         return False
     return first.low <= second.value <= first.high and second.low <= first.value <= second.high

@@ -15,8 +15,7 @@ MAX_ROWS, MAX_OPEN_ROWS = 150, 25  # of a diff: shown, and shown unfolded; GitHu
 def write_comment(base: str) -> str:
     """Compare the working tree with `base`, a branch, tag or commit. Runs in the repository's root, offline.
 
-    Raises:
-        UserError: `base` is unknown, there is no result here, or one of the files cannot be read.
+    Raises UserError if `base` is unknown, there is no result here, or one of the files cannot be read.
     """
     before, here = sides.read_commit(base), sides.read_working_tree()
     blocks = [f"## Results against `{base}`"]

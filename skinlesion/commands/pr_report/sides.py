@@ -15,8 +15,6 @@ from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 
 CONFUSION = paths.EVALUATE_PLOTS / "confusion.csv"
-LOCK = Path("dvc.lock")
-Read = Callable[[Path], str | None]
 
 
 @dataclass(frozen=True)
@@ -50,37 +48,28 @@ class Side:
 
 
 def read_commit(base: str) -> Side:
-    """Read the side of a branch, tag or commit.
-
-    Raises:
-        UserError: there is no Git repository here, or Git does not know `base`.
-    """
+    """Read the side of a branch, tag or commit; raise UserError where Git does not know it, or there is no Git."""
     here = Path()
     if git(here, "rev-parse", "--is-inside-work-tree") != "true":
         raise UserError("This folder is not under Git, and pr-report compares with a commit. Run it in a clone")
     commit = git(here, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
     if commit is None:
         branch = base.removeprefix("origin/")
-        raise UserError(
-            f"BASE {base!r} is no branch, tag or commit of this clone. If it is a branch on the server: "
-            f"git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
-        )
+        remedy = f"git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
+        fault = f"BASE {base!r} is no branch, tag or commit of this clone"
+        raise UserError(f"{fault}. If it is a branch on the server: {remedy}")
     return read_side(base, lambda path: git(here, "show", f"{commit}:./{path.as_posix()}"))
 
 
 def read_working_tree() -> Side:
-    """Read the side of the working tree, committed or not.
-
-    Raises:
-        UserError: it has no result yet.
-    """
+    """Read the side of the working tree, committed or not; raise UserError if it has no result yet."""
     side = read_side("this branch", lambda path: path.read_text(encoding="utf-8") if path.is_file() else None)
     if not side.test:
         raise UserError(f"{paths.TEST_METRICS} is missing, so there is no result to report. Run: dvc repro")
     return side
 
 
-def read_side(name: str, read: Read) -> Side:
+def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
     """Read a side from its files; `read` returns a file's text, or None where the file is missing."""
 
     def parse(path: Path) -> dict[str, Any]:
@@ -89,12 +78,11 @@ def read_side(name: str, read: Read) -> Side:
         except (ValueError, yaml.YAMLError):
             content = None
         if not isinstance(content, dict):
-            raise UserError(
-                f"{path} of {name} is damaged. Resolve its merge conflict, if it has one, then run dvc repro"
-            )
+            remedy = "Resolve its merge conflict, if it has one, then run dvc repro"
+            raise UserError(f"{path} of {name} is damaged. {remedy}")
         return content
 
-    stages = parse(LOCK).get("stages", {}).values()
+    stages = parse(paths.LOCK).get("stages", {}).values()
     table = csv.DictReader((read(CONFUSION) or "").splitlines())
     return Side(
         name,

@@ -41,15 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     trained = bundle.load(arguments.model)
     explainer = gradcam.Explainer(trained.model) if arguments.gradcam else None
-    names = dict(zip(files, image_files.unique_names(files), strict=True))
+    names = image_files.unique_names(files)
     parts, bad = [], []
     with tqdm(total=len(files), desc="predicting", unit="image", disable=None if len(files) > 1 else True) as bar:
         for batch in classify.batches(trained, files, arguments.tta):
             if batch.files:
                 parts.append(outcome.make_table(batch))
             if batch.files and explainer:
-                batch_names = [names[file] for file in batch.files]
-                outcome.write_pictures(trained, explainer, batch, arguments.gradcam, batch_names)
+                outcome.write_pictures(trained, explainer, batch, arguments.gradcam, names)
             bad += batch.bad
             bar.update(len(batch.files) + len(batch.bad))
     for error in bad:

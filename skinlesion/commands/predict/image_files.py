@@ -15,12 +15,8 @@ SUFFIXES = {suffix for suffix, kind in Image.registered_extensions().items() if 
 def find_images(given: Sequence[Path], output: Path | None = None) -> list[Path]:
     """List image files, each once, in the order given; those of a folder and its subfolders by name.
 
-    Args:
-        given: files of any suffix, and folders. In folders only files with SUFFIXES count, hidden ones do not.
-        output: a folder that pictures are written to; images in it are no input.
-
-    Raises:
-        UserError: a path is missing or inside `output`, or a folder contains no images.
+    In folders only files with SUFFIXES count, hidden ones do not. `output` is a folder that pictures are written to;
+    images in it are no input. Raises UserError if a path is missing or inside `output`, or a folder has no images.
     """
     if missing := [str(path) for path in given if not path.exists()]:
         raise UserError(f"Images or folders not found: {listing(missing)}. Correct the path")
@@ -51,15 +47,16 @@ def is_inside(path: Path, folder: Path | None) -> bool:
     return folder is not None and absolute(path).is_relative_to(folder.resolve())
 
 
-def unique_names(files: Sequence[Path]) -> list[str]:
+def unique_names(files: Sequence[Path]) -> dict[Path, str]:
     """The stem of each file; where taken, with its folder's name in front, else with a number.
 
     Names that differ only in case count as equal, as they are on some file systems.
     """
-    names: dict[str, str] = {}  # in lower case -> as given
+    names: dict[Path, str] = {}
+    taken = set()
     for file in files:
         stems = [file.stem, f"{file.absolute().parent.name}-{file.stem}"]
         candidates = chain(stems, (f"{file.stem}-{number}" for number in count(2)))
-        name = next(name for name in candidates if name.lower() not in names)
-        names[name.lower()] = name
-    return list(names.values())
+        names[file] = next(name for name in candidates if name.lower() not in taken)
+        taken.add(names[file].lower())
+    return names

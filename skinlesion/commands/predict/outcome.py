@@ -1,7 +1,6 @@
 """What predict gives for a batch of images: rows for programs, text and Grad-CAM pictures for people."""
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from skinlesion.commands.outputs import COLUMNS, SOFTWARE
 from skinlesion.core import images
-from skinlesion.core.ham10000 import CODES, DIAGNOSES
+from skinlesion.core.ham10000 import CODES, MALIGNANT, NAMES
 from skinlesion.explain.gradcam import Explainer
 from skinlesion.explain.overlay import overlay
 from skinlesion.model.bundle import Bundle
 from skinlesion.model.classify import DECODERS, Batch
+from skinlesion.report.wording import name_class
 from skinlesion.runtime.files import replace_file
 
 SIDE = 448  # px; larger than most models' input, so that people see details
@@ -46,7 +46,7 @@ def describe(table: pd.DataFrame, top: int, limit: int | None = None) -> str:
     Images that look unlike the training images are marked, and counted at the end.
     """
     listed = table if limit is None else table.head(limit)
-    words = [f"{diagnosis.name} ({diagnosis.code}){', malignant' * diagnosis.malignant}" for diagnosis in DIAGNOSES]
+    words = [name_class(code) + ", malignant" * (code in MALIGNANT) for code in CODES]
     image, diagnosis = max(len("image"), *map(len, listed["path"])), max(map(len, words))
     lines = [f"{'image':<{image}}  {'diagnosis':<{diagnosis}}  probability"]
     probabilities = listed[list(CODES)].to_numpy()
@@ -58,7 +58,7 @@ def describe(table: pd.DataFrame, top: int, limit: int | None = None) -> str:
     if more := len(table) - len(listed):
         lines.append(f"{count_images(more)} more in the CSV")
     if len(table) > 1:
-        counts = table["predicted"].map({diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}).value_counts()
+        counts = table["predicted"].map(NAMES).value_counts()
         lines.append(f"{count_images(len(table))}: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     if unlike := int(table["unlike_training"].sum()):
         verb, remedy = ("looks", "its probabilities") if unlike == 1 else ("look", "their probabilities")
@@ -67,20 +67,16 @@ def describe(table: pd.DataFrame, top: int, limit: int | None = None) -> str:
     return "\n".join(lines)
 
 
-def write_pictures(bundle: Bundle, explainer: Explainer, batch: Batch, folder: Path, names: Sequence[str]) -> None:
-    """Write each image, as the model receives it, with its Grad-CAM for the predicted class as PNG.
-
-    Args:
-        names: of the PNGs without suffix, in the order of batch.files.
-    """
+def write_pictures(bundle: Bundle, explainer: Explainer, batch: Batch, folder: Path, names: dict[Path, str]) -> None:
+    """Write each image, as the model receives it, with its Grad-CAM for the predicted class, as names[file].png."""
     side = max(SIDE, bundle.model.input_shape[1])
     metadata = PngInfo()
     metadata.add_text("Software", SOFTWARE)  # outputs.check_pictures recognises our pictures by it
 
-    def draw(file: Path, name: str, heat: np.ndarray) -> None:
+    def draw(file: Path, heat: np.ndarray) -> None:
         image, _ = images.square(file, side, bundle.fit)
-        with replace_file(folder / f"{name}.png") as partial:
+        with replace_file(folder / f"{names[file]}.png") as partial:
             Image.fromarray(overlay(image, heat)).save(partial, "PNG", pnginfo=metadata, compress_level=1)
 
     with ThreadPoolExecutor(DECODERS) as threads:
-        list(threads.map(draw, batch.files, names, explainer.heatmaps(batch.squares, batch.predicted)))
+        list(threads.map(draw, batch.files, explainer.heatmaps(batch.squares, batch.predicted)))

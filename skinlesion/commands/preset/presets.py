@@ -1,12 +1,13 @@
 """Presets: one document per published system and per data set; applying one sets its values in params.yaml."""
 
+from functools import reduce
 from io import StringIO
+from operator import getitem
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
@@ -38,16 +39,11 @@ def list_names() -> list[str]:
 
 
 def list_published() -> list[str]:
-    """List the presets of published systems."""
     return [name for name in list_names() if load(name).published]
 
 
 def find_document(name: str) -> Path:
-    """Find a preset's document.
-
-    Raises:
-        UserError: no preset has that name.
-    """
+    """Find a preset's document; raise UserError if no preset has that name."""
     documents = {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
     if name not in documents:
         raise UserError(f"Preset {name!r} is unknown{hint(name, list(documents))}")
@@ -55,11 +51,7 @@ def find_document(name: str) -> Path:
 
 
 def load(name: str) -> Preset:
-    """Read and check a preset.
-
-    Raises:
-        UserError: no preset has that name, or its document has unknown keys or wrong values.
-    """
+    """Read a preset; raise UserError if no preset has that name, or its document has unknown keys or wrong values."""
     path = find_document(name)
     return params.check(params.read(path), Preset, str(path))
 
@@ -79,8 +71,7 @@ def differences(content: dict, overlay: dict, at: Key = ()) -> dict[Key, Any]:
 def apply(name: str) -> list[str]:
     """Set a preset's values in params.yaml; comments and order stay. Return a line for each value that changed.
 
-    Raises:
-        UserError: no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
+    Raises UserError if no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
     """
     params.load()
     before = paths.PARAMS.read_text(encoding="utf-8")
@@ -89,17 +80,16 @@ def apply(name: str) -> list[str]:
     after = set_values(before, changes)
     changed = yaml.safe_load(after)
     params.check_params(changed, f"{paths.PARAMS} with preset {name}")
-    lines = []
-    for key, value in changes.items():
-        lines.append(f"{'.'.join(key)}: {in_yaml(get_value(content, key))} -> {in_yaml(value)}")
-        get_value(content, key[:-1])[key[-1]] = value
-    if changed != content:
+    if differences(content, changed) != changes:
         keys = ", ".join(".".join(key) for key in changes)
         raise UserError(f"{paths.PARAMS} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
     if changes:
         with replace_file(paths.PARAMS) as partial:
             partial.write_text(after, encoding="utf-8")
-    return lines
+    return [
+        f"{'.'.join(key)}: {in_yaml(reduce(getitem, key, content))} -> {in_yaml(value)}"
+        for key, value in changes.items()
+    ]
 
 
 def set_values(document: str, changes: dict[Key, Any]) -> str:
@@ -107,28 +97,18 @@ def set_values(document: str, changes: dict[Key, Any]) -> str:
     editor = YAML()
     editor.preserve_quotes, editor.allow_duplicate_keys, editor.width = True, True, 10**9
     editor.indent(mapping=2, sequence=4, offset=2)
-    # ruamel.yaml would write null as nothing, and 1e-05, which is text in YAML 1.1.
-    scalars = {kind: represent_plainly for kind in (type(None), float)}
-    editor.representer.yaml_representers = editor.representer.yaml_representers | scalars
+    editor.representer.yaml_representers = editor.representer.yaml_representers | {type(None): represent_null}
     content = editor.load(document)
     for key, value in changes.items():
-        section = get_value(content, key[:-1])
-        section[key[-1]] = CommentedMap(value) if isinstance(value, dict) else value
-        if isinstance(value, dict):
-            section[key[-1]].fa.set_flow_style()
+        reduce(getitem, key[:-1], content)[key[-1]] = editor.load(in_yaml(value))
     edited = StringIO()
     editor.dump(content, edited)
     return edited.getvalue()
 
 
-def represent_plainly(representer: RoundTripRepresenter, value: float | None) -> ScalarNode:
-    return representer.represent_scalar(f"tag:yaml.org,2002:{'null' if value is None else 'float'}", in_yaml(value))
-
-
-def get_value(content: Any, key: Key) -> Any:
-    for name in key:
-        content = content[name]
-    return content
+def represent_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    """Write null, where ruamel.yaml would write nothing."""
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def in_yaml(value: Any) -> str:

@@ -6,12 +6,13 @@ import sys
 
 def run(arguments: argparse.Namespace) -> int:
     from skinlesion.commands.study import comparison, plan, runs
+    from skinlesion.runtime import paths
 
     planned = plan.plan_runs(arguments.presets, arguments.protocol.split(","), arguments.set)
     failed = runs.run_all(planned)
     if len(failed) < len(planned):
         comparison.write_tables()
-        print(f"results: {comparison.TABLE} and {comparison.CSV}")
+        print(f"results: {paths.STUDY} and {paths.STUDY_CSV}")
     if failed:
         print(f"{len(failed)} of {len(planned)} runs failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -20,8 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 def table(_: argparse.Namespace) -> None:
     from skinlesion.commands.study import comparison
 
-    comparison.write_tables()
-    print(comparison.TABLE.read_text(encoding="utf-8"), end="")
+    print(comparison.write_tables(), end="")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,14 @@
 """The study's tables: published, reproduced and honest results side by side, from the finished experiments."""
 
-from pathlib import Path
+from datetime import timedelta
 
 import pandas as pd
 
+from skinlesion.commands.dvc import Experiment, read_experiments
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study.experiments import Experiment, read_experiments
 from skinlesion.commands.study.plan import PROTOCOLS, run_name
-from skinlesion.commands.study.runs import describe_duration, read_recorded_times
+from skinlesion.commands.study.runs import read_recorded_times
+from skinlesion.core import tables
 from skinlesion.core.origin import SAMPLE
 from skinlesion.report import wording
 from skinlesion.report.table import NONE, Estimate, Table, markdown, missing, number
@@ -15,7 +16,6 @@ from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
 
-CSV, TABLE = Path("plots/study.csv"), Path("plots/study.md")
 MEASURES = ("accuracy", "balanced_accuracy", "f1_macro")  # in each cell, in this order
 FURTHER = {"f1_weighted": "weighted F1", "roc_auc_macro": "macro ROC-AUC"}  # published by some
 COLUMNS = ("preset", "published", "reproduced (image)", "honest (lesion)", "data", "px", "weights", "epochs", "time")
@@ -23,15 +23,14 @@ HEAD = """# Published systems: as published, reproduced, and honest
 
 Each cell: accuracy / balanced accuracy / macro F1 on the test images, with 95% intervals. *Reproduced* splits by image,
 as the published systems did, so copies and views of one lesion are in both training and test. *Honest* splits by
-lesion. Epochs and training time: first by image, then by lesion.
+lesion. Epochs and training time (h:mm:ss): first by image, then by lesion.
 """
 
 
-def write_tables() -> None:
-    """Write plots/study.csv, a row per preset and protocol, and plots/study.md, a row per preset.
+def write_tables() -> str:
+    """Write plots/study.csv, a row per preset and protocol, and plots/study.md, a row per preset; return the latter.
 
-    Raises:
-        UserError: no experiment of a study has finished.
+    Raises UserError if no experiment of a study has finished.
     """
     newest = {experiment.name: experiment for experiment in sorted(read_experiments("-A"), key=lambda item: item.ended)}
     times = read_times()
@@ -44,15 +43,16 @@ def write_tables() -> None:
     if not rows:
         raise UserError("No experiment of the study has finished. Run: skinlesion study run")
     table = pd.DataFrame(rows)
-    with replace_file(CSV) as partial:
-        table.to_csv(partial, index=False, lineterminator="\n")
-    with replace_file(TABLE) as partial:
-        partial.write_text(write_page(table), encoding="utf-8")
+    tables.write(paths.STUDY_CSV, table)
+    page = write_page(table)
+    with replace_file(paths.STUDY) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return page
 
 
 def read_times() -> dict[str, float]:
     """Read the training time in s of each model by its MD5, of this machine and of plots/study.csv as it is."""
-    written = pd.read_csv(CSV) if CSV.exists() else pd.DataFrame()
+    written = pd.read_csv(paths.STUDY_CSV) if paths.STUDY_CSV.exists() else pd.DataFrame()
     written = written.reindex(columns=["model", "train_seconds"]).dropna()
     return read_recorded_times() | dict(written.itertuples(index=False))
 
@@ -60,10 +60,8 @@ def read_times() -> dict[str, float]:
 def make_row(preset: str, protocol: str, experiment: Experiment, times: dict[str, float]) -> dict[str, object]:
     """One experiment as a row of plots/study.csv."""
     published = presets.load(preset).published
-    test, intervals, train = (
-        experiment.metrics.get(path.as_posix(), {})
-        for path in (paths.TEST_METRICS, paths.INTERVALS_METRICS, paths.TRAIN_METRICS)
-    )
+    files = (paths.TEST_METRICS, paths.INTERVALS_METRICS, paths.TRAIN_METRICS)
+    test, intervals, train = (experiment.metrics.get(file.as_posix(), {}) for file in files)
     settings = experiment.params[paths.PARAMS.as_posix()]
     measures = (*MEASURES, *FURTHER)
     return {
@@ -90,7 +88,8 @@ def write_page(table: pd.DataFrame) -> str:
         results = [estimates(by_protocol.loc[name]) if name in by_protocol.index else "not run" for name in PROTOCOLS]
         settings = [" and ".join(map(str, group[key].unique())) for key in ("data", "size", "weights")]
         epochs = ", ".join(number(value, 0) for value in group["epochs"])
-        duration = ", ".join(NONE if missing(time) else describe_duration(time) for time in group["train_seconds"])
+        times = group["train_seconds"]
+        duration = ", ".join(NONE if missing(time) else str(timedelta(seconds=round(time))) for time in times)
         rows.append((preset, published_cell(group.iloc[0]), *results, *settings, epochs, duration))
     caveat = f"\n**{SAMPLE}.** {wording.ON_SAMPLE}\n" if (table["data"] == "sample").any() else ""
     return f"{HEAD}{caveat}\n{markdown(Table('', COLUMNS, rows, words=len(COLUMNS)))}\n"

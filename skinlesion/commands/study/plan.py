@@ -3,7 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -12,24 +12,17 @@ from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
 
-Protocol = Literal["image", "lesion"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-FILES = (paths.PARAMS, paths.NETWORKS)
+PROTOCOLS = ("image", "lesion")
 
 
 @dataclass(frozen=True)
 class Run:
     """One experiment: overrides for `dvc exp run -S`, the params that they give, and the same as YAML, by file."""
 
-    preset: str
-    protocol: Protocol
+    name: str
     overrides: list[str]
     params: Params
     contents: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        return run_name(self.preset, self.protocol)
 
     @property
     def max_epochs(self) -> int:
@@ -43,45 +36,36 @@ def run_name(preset: str, protocol: str) -> str:
     return f"study-{preset}-{protocol}"
 
 
-def plan_runs(chosen: list[str], protocols: list[Protocol], extra: list[str]) -> list[Run]:
-    """Plan all runs of a study, and check them before the first one starts.
+def plan_runs(chosen: list[str], protocols: list[str], extra: list[str]) -> list[Run]:
+    """Plan all runs of a study. Raises UserError for an unknown preset, or params that a stage would refuse.
 
     Args:
         chosen: names of presets; none means all published systems.
         extra: overrides `key=value` for every run, after the preset's own.
-
-    Raises:
-        UserError: an unknown preset, or params that a stage would refuse.
     """
-    return [
-        plan_run(preset, protocol, extra)
-        for preset in dict.fromkeys(chosen or presets.list_published())
-        for protocol in protocols
-    ]
+    names = dict.fromkeys(chosen or presets.list_published())
+    return [plan_run(preset, protocol, extra) for preset in names for protocol in protocols]
 
 
-def plan_run(preset: str, protocol: Protocol, extra: list[str]) -> Run:
+def plan_run(preset: str, protocol: str, extra: list[str]) -> Run:
+    name = run_name(preset, protocol)
     changes = presets.differences(params.read(paths.PARAMS), presets.load(preset).params)
     overrides = [f"{'.'.join(key)}={in_hydra(value)}" for key, value in changes.items()]
     overrides += [f"split.protocol={protocol}", *extra]
-    where = f"{run_name(preset, protocol)}: {paths.PARAMS}"
-    settings, contents = override_params(overrides, where)
+    settings, contents = override_params(overrides, name)
     if settings.split.protocol != protocol:
         raise UserError("-S split.protocol conflicts with the protocols of the study. Use --protocol instead")
     if absolute := absolute_paths(settings):
         overrides += absolute
-        settings, contents = override_params(overrides, where)
-    return Run(preset, protocol, overrides, settings, contents)
+        settings, contents = override_params(overrides, name)
+    return Run(name, overrides, settings, contents)
 
 
-def override_params(overrides: list[str], where: str) -> tuple[Params, dict[str, Any]]:
-    """Apply overrides to a copy of params.yaml and networks.yaml, with DVC's own parser.
+def override_params(overrides: list[str], run: str) -> tuple[Params, dict[str, Any]]:
+    """Apply overrides to copies of params.yaml and networks.yaml, with DVC's own parser.
 
-    Returns:
-        the params, checked, and the content of the two files.
-
-    Raises:
-        UserError: DVC does not understand an override, or a stage would refuse the values.
+    Returns the params, checked, and the content of the two files. Raises UserError if DVC does not understand an
+    override, or a stage would refuse the values.
     """
     from dvc.exceptions import DvcException
     from dvc.utils import hydra
@@ -89,7 +73,7 @@ def override_params(overrides: list[str], where: str) -> tuple[Params, dict[str,
     from hydra.errors import HydraException
 
     with tempfile.TemporaryDirectory() as folder:
-        copies = {path.as_posix(): Path(folder) / path for path in FILES}
+        copies = {path.as_posix(): Path(folder) / path for path in (paths.PARAMS, paths.NETWORKS)}
         for name, copy in copies.items():
             copy.write_bytes(Path(name).read_bytes())
         try:
@@ -105,7 +89,7 @@ def override_params(overrides: list[str], where: str) -> tuple[Params, dict[str,
             raise UserError(f"-S cannot be used: {reason}. Write it as KEY=VALUE, as in params.yaml") from None
         changed, networks = copies.values()
         contents = {name: YAML(typ="safe").load(copy) for name, copy in copies.items()}  # as `dvc exp show` reads them
-        return params.check_params(params.read(changed), where, networks), contents
+        return params.check_params(params.read(changed), f"{run}: {paths.PARAMS}", networks), contents
 
 
 def absolute_paths(settings: Params) -> list[str]:

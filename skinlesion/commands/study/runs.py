@@ -5,12 +5,12 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from skinlesion.commands.dvc import read_dvc, start_dvc
+from skinlesion.commands.dvc import read_dvc, read_experiments, start_dvc
 from skinlesion.commands.preset.presets import differences
-from skinlesion.commands.study.experiments import read_experiments
 from skinlesion.commands.study.plan import Run
 from skinlesion.runtime.files import write_json
 
@@ -76,20 +76,13 @@ def follow_output(lines: Iterable[str], copy: TextIO, label: str, max_epochs: in
             epoch, now = int(match[1]), time.monotonic()
             words = f"{label}: stage train, epoch {epoch} of at most {max_epochs}"
             if epoch_start is not None:
-                words += f", about {describe_duration((now - epoch_start) * (max_epochs - epoch + 1))} left"
+                left = timedelta(seconds=round((now - epoch_start) * (max_epochs - epoch + 1)))
+                words += f", about {left} left"
             print(words, flush=True)
             first_epoch, epoch_start = first_epoch or epoch, now
         elif match := TRAINED.match(line):
             seconds = float(match[1])
     return seconds if first_epoch == 1 else None
-
-
-def describe_duration(seconds: float) -> str:
-    """A duration as `43 s`, `12 min` or `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def record_time(name: str, seconds: float) -> None:
