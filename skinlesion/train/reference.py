@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.parallel import over_cores
+from skinlesion.core.parallel import map_parallel
 from skinlesion.model import arrays, likeness
 
 
@@ -32,4 +32,4 @@ def measure(splits: pd.DataFrame, split: str, pixels: np.ndarray) -> np.ndarray:
         arrays.release(pixels[index])
         return statistics
 
-    return np.stack(over_cores(compute, chosen, f"measuring {split}"))
+    return np.stack(map_parallel(compute, chosen, f"measuring {split}"))
