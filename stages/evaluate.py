@@ -30,7 +30,7 @@ def main() -> dict:
 
 
 def describe(settings: params.Params) -> dict:
-    """Write all that follows from predictions.csv; return the content of metrics/test.json."""
+    """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json."""
     result = results.evaluate_table(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     figures = {"protocol": settings.split.protocol, **result.figures}
     with replace_folder(paths.EVALUATE_PLOTS) as target:

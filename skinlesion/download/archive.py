@@ -116,7 +116,7 @@ def select_files(members: list[Member], archive: Path) -> dict[str, Member]:
         image = IMAGE.fullmatch(member.path.name)
         first = selected.setdefault(f"{image[1]}.jpg" if image else RAW_METADATA.name, member)
         if first is not member and first.checksum() != member.checksum():
-            raise UserError(f"{printable(first.path)} and {member} differ in content. Remove the wrong one")
+            raise UserError(f"{printable(first.path)} and {member} are not equal copies. Remove the wrong one")
     return selected
 
 

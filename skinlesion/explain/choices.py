@@ -27,7 +27,7 @@ def rank_predictions(predictions: Predictions) -> pd.DataFrame:
 
 
 def choose_samples(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose right, then wrong predictions of each class, each from the most to the least confident."""
+    """Choose up to 8 images per class: correct predictions, then mistakes, each from most to least confident."""
     chosen = []
     for members in split_classes(rows):
         wrong = spread_lesions(members[~members["right"]], SAMPLES // 2)

@@ -14,7 +14,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras, quiet
 from skinlesion.model.calibration import Calibration
 from skinlesion.model.model_file import OURS, first_sentence, not_ours, read_metadata
-from skinlesion.runtime.files import beside, replace_file
+from skinlesion.runtime.files import name_partial, replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
 
@@ -34,7 +34,7 @@ class Bundle:
 def save(model: keras.Model, calibration: Calibration, fit: str, path: Path) -> None:
     """Write `model` as a .keras file without dates: the same weights give the same bytes."""
     with replace_file(path) as partial:
-        dated = beside(path, ".dated")
+        dated = name_partial(path, ".dated")
         try:
             model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:

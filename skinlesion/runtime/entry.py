@@ -21,7 +21,7 @@ def run(main: Callable[[], object], name: str) -> None:
     Keras, belong in `main`.
     """
     script = sys.modules[main.__module__]
-    verbose.parse(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
+    verbose.parse_arguments(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
     start = time.perf_counter()
     try:
         with hold_lock(name):

@@ -15,7 +15,7 @@ def calibrate(
     Args:
         splits: data/splits.csv.
         labels, probabilities: of validation, (N,) and (N, 7).
-        class_weight: weight of each class in the loss; it changes the frequencies as more images would.
+        class_weight: weight of each class in the loss; an image of weight 2 counts as two in the frequencies.
     """
     trained, natural = (
         splits.loc[rows, "dx"].value_counts().reindex(list(CODES), fill_value=0).to_numpy()

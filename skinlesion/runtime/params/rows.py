@@ -69,7 +69,7 @@ def check_order(head: list[HeadLayer]) -> list[HeadLayer]:
     before, after = kinds[: turns[0]], kinds[turns[0] :]
     if "dense" in before or {"conv", "max_pool"} & set(after):
         order = f"conv and max_pool before {after[0]} and dense after it"
-        raise ValueError(f"a head needs {order}, but has {', '.join(kinds)}")
+        raise ValueError(f"a head needs {order}, but has {', '.join(kinds)}. Change their order")
     return head
 
 
