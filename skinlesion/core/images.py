@@ -37,7 +37,7 @@ def read(source: Path | BytesIO) -> np.ndarray:
 
     Raises:
         BadImage: the file is empty, damaged, in none of FORMATS, larger than MOST_MEGAPIXELS, or in 32-bit grey, whose
-            range is unknown; before memory for the pixels is used, where possible.
+            range is unknown. Size and scans are checked before the pixels are decoded.
     """
     try:
         with Image.open(source, formats=FORMATS) as picture:
