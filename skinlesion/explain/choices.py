@@ -37,12 +37,12 @@ def choose_samples(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_mistakes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose the most confident mistakes."""
+    """Choose the most confident mistakes from ranked rows."""
     return rows[~rows["right"]].drop_duplicates("group")[:MISTAKES].reset_index(drop=True)
 
 
 def choose_explained(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose a few images of each class, from the most to the least confident."""
+    """Choose a few images of each class, evenly spread over ranked rows."""
     return pd.concat([spread_lesions(members, EXPLAINED) for members in split_classes(rows)], ignore_index=True)
 
 

@@ -51,7 +51,7 @@ def hold_lock(name: str) -> Iterator[None]:
     try:
         lock = SimpleLockFile(str(path))
     except LockError:
-        raise UserError(f"Another run of {name} is at work here. Wait for its end or stop it, then run again") from None
+        raise UserError(f"Another run of {name} is at work here. Wait for it or stop it, then run again") from None
     with closing(lock):
         yield
 

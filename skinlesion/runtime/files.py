@@ -41,7 +41,7 @@ def replace_file(path: Path, is_folder: bool = False) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         if begun and not partial.exists() and isinstance(error, FileNotFoundError):
-            raise UserError(f"{path}: another process began to write it. Wait for its end, then run again") from error
+            raise UserError(f"{path}: another process began to write it. Wait until it ends, then run again") from error
         if error.filename is not None:
             error.filename = str(error.filename).replace(str(partial), str(path))
         elif error.errno in NO_SPACE:

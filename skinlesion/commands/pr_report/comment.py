@@ -53,7 +53,7 @@ def leak(side: Side) -> str:
 HEADLINE = {
     "balanced accuracy (95% interval)": lambda side: side.balanced_accuracy,
     "protocol": lambda side: wording.PROTOCOLS.get(side.protocol, "unknown"),
-    "data": lambda side: side.source or "unknown",
+    "data": lambda side: side.data_source or "unknown",
     "model": model,
     "**leak**: test images with a sibling in train": leak,
 }

@@ -38,7 +38,7 @@ class Side:
         return self.test.get("protocol")
 
     @property
-    def source(self) -> str | None:
+    def data_source(self) -> str | None:
         return self.params.get("data", {}).get("source")
 
     @property
