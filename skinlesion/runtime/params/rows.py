@@ -46,7 +46,7 @@ class HeadLayer(Section):
     @model_validator(mode="after")
     def check(self) -> "HeadLayer":
         if len(self.model_fields_set) != 1:
-            raise ValueError(f"a layer has {len(self.model_fields_set)} keys. Give exactly one, as in {{dropout: 0.3}}")
+            raise ValueError(f"a layer has {len(self.model_fields_set)} keys. Give one key, as in {{dropout: 0.3}}")
         if self.value is None:
             raise ValueError(f"{self.kind} has no value. Give one, as in {{dropout: 0.3}}")
         return self
