@@ -20,7 +20,7 @@ def main(words: list[str] | None = None) -> int:
     for name in COMMANDS:
         module = import_module(f"skinlesion.commands.{name.replace('-', '_')}.command")
         module.add(commands.add_parser(name, help=module.__doc__, description=module.__doc__))
-    arguments = verbose.parse(parser, words)
+    arguments = verbose.parse_arguments(parser, words)
     try:
         return arguments.function(arguments) or 0
     except (UserError, OSError) as error:

@@ -34,7 +34,7 @@ def main() -> dict:
 
 
 def describe(settings: params.Params, exponent: float) -> dict:
-    """Write all that follows from predictions.csv; return the content of metrics/test.json."""
+    """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json."""
     result = results.evaluate_table(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     rule = {"decision_exponent": exponent} if settings.evaluate.decision != "raw" else {}
     figures = {"protocol": settings.split.protocol, **rule, **result.figures}

@@ -19,19 +19,19 @@ from skinlesion.runtime.params.sections import Operations
 Draw = Callable[[np.random.Generator, float], tuple[float, ...] | None]
 
 
-def chance(random: np.random.Generator, probability: float) -> tuple[float, ...] | None:
+def draw_flag(random: np.random.Generator, probability: float) -> tuple[float, ...] | None:
     return () if random.random() < probability else None
 
 
-def each_way(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+def draw_signed(random: np.random.Generator, limit: float) -> tuple[float, ...]:
     return (random.uniform(-limit, limit),)
 
 
-def each_way_twice(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+def draw_signed_pair(random: np.random.Generator, limit: float) -> tuple[float, ...]:
     return tuple(random.uniform(-limit, limit, size=2))
 
 
-def about_one(random: np.random.Generator, limit: float) -> tuple[float, ...]:
+def draw_factor(random: np.random.Generator, limit: float) -> tuple[float, ...]:
     return (random.uniform(1 - limit, 1 + limit),)
 
 
@@ -64,18 +64,18 @@ class Operation:
 
 
 OPERATIONS = {
-    "rotate": Operation(each_way, "{:+.1f}", geometry=rotate),
-    "flip_horizontal": Operation(chance, geometry=lambda: scale(-1, 1)),
-    "flip_vertical": Operation(chance, geometry=lambda: scale(1, -1)),
-    "zoom": Operation(about_one, "{:.3f}", geometry=lambda factor: scale(factor, factor)),
-    "shift": Operation(each_way_twice, "{:+.3f}", geometry=shift),
-    "contrast": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: (level - mean) * x + mean),
-    "brightness": Operation(about_one, "{:.3f}", tone=lambda level, mean, x: level * x),
+    "rotate": Operation(draw_signed, "{:+.1f}", geometry=rotate),
+    "flip_horizontal": Operation(draw_flag, geometry=lambda: scale(-1, 1)),
+    "flip_vertical": Operation(draw_flag, geometry=lambda: scale(1, -1)),
+    "zoom": Operation(draw_factor, "{:.3f}", geometry=lambda factor: scale(factor, factor)),
+    "shift": Operation(draw_signed_pair, "{:+.3f}", geometry=shift),
+    "contrast": Operation(draw_factor, "{:.3f}", tone=lambda level, mean, x: (level - mean) * x + mean),
+    "brightness": Operation(draw_factor, "{:.3f}", tone=lambda level, mean, x: level * x),
 }
 
 
 def draw(ranges: Operations, random: np.random.Generator) -> str:
-    """Draw a recipe of at least one operation within `ranges`, one of which must be above 0."""
+    """Draw a recipe of at least one operation within `ranges`; at least one range must be above 0."""
     words: list[str] = []
     while not words:
         for name, operation in OPERATIONS.items():

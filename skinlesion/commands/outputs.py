@@ -23,7 +23,7 @@ SIDECAR = Path("assets.extra/skinlesion.json")  # in a SavedModel
 
 
 def check_file(path: Path, inputs: Sequence[Path], kind: re.Pattern[bytes]) -> None:
-    """Raise UserError if `path` is an input (also by a link), exists and is not of our `kind`, or is not writable."""
+    """Raise UserError if `path` is an input or a link to one, a file of another `kind`, or not writable."""
     if path.exists():
         same = [str(file) for file in inputs if path.samefile(file)]
         refuse(bool(same), f"{path} would overwrite the input {listing(same)}")

@@ -37,7 +37,7 @@ def read(source: Path | BytesIO) -> np.ndarray:
 
     Raises:
         BadImage: the file is empty, damaged, in none of FORMATS, larger than MOST_MEGAPIXELS, or in 32-bit grey, whose
-            range is unknown; before memory for the pixels is used, where possible.
+            range is unknown. Size and scans are checked before the pixels are decoded.
     """
     try:
         with Image.open(source, formats=FORMATS) as picture:
@@ -61,7 +61,7 @@ def read(source: Path | BytesIO) -> np.ndarray:
 
 
 def square(source: Path | BytesIO, size: int, mode: str) -> tuple[np.ndarray, tuple[int, int]]:
-    """`read` a picture file and `fit` it; also return the width and height of the upright picture, in px."""
+    """Read a picture file, `fit` it to a square, and return it with its upright width and height in px."""
     image = read(source)
     height, width = image.shape[:2]
     return fit(image, size, mode), (width, height)
@@ -85,7 +85,7 @@ def check_scans(source: Path | BytesIO) -> None:
     """Refuse a progressive JPEG of so many scans that decoding takes minutes."""
     content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
     if (scans := content.count(START_OF_SCAN)) > MOST_SCANS:
-        raise UserError(f"{scans} scans, more than {MOST_SCANS}")
+        raise UserError(f"{scans} JPEG scans, more than {MOST_SCANS}")
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

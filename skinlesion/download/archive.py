@@ -56,7 +56,7 @@ def unpack(archive: Path, target: Path) -> None:
             total += len(content)
             if total > MAX_TOTAL:
                 raise UserError(f"{archive} has more than {MAX_TOTAL / 10**9:g} GB of images. {EXPECTED}")
-            folder = target if name == RAW_METADATA.name else target / f"HAM10000_images_part_{member.part or 1}"
+            folder = target if name == RAW_METADATA.name else target / f"HAM10000_images_part_{member.part_number or 1}"
             folder.mkdir(exist_ok=True)
             (folder / name).write_bytes(content)
 
@@ -74,7 +74,7 @@ class Member:
         return f"{printable(self.path)} in {self.archive}"
 
     @property
-    def part(self) -> int:
+    def part_number(self) -> int:
         """1 or 2 from the innermost part folder or part zip, 0 outside of them."""
         numbers = PART.findall(str(self.path.parent))
         return int(numbers[-1]) if numbers else 0
@@ -106,17 +106,17 @@ def select_files(members: list[Member], archive: Path) -> dict[str, Member]:
     tables = [member for member in members if METADATA.fullmatch(member.path.name)]
     images = [member for member in members if IMAGE.fullmatch(member.path.name)]
     # Images outside the parts, such as the test set of ISIC 2018, do not belong to HAM10000.
-    images = [member for member in images if member.part] or images
+    images = [member for member in images if member.part_number] or images
     for kind, candidates in ((RAW_METADATA.name, tables), ("image named ISIC_<digits>.jpg", images)):
         if not candidates:
             names = listing(sorted(printable(member.path) for member in members)) or "no files"
             raise UserError(f"{archive} has no {kind}. It has: {names}. {EXPECTED}")
     selected: dict[str, Member] = {}
-    for member in tables + sorted(images, key=lambda member: (member.part, member.path)):
+    for member in tables + sorted(images, key=lambda member: (member.part_number, member.path)):
         image = IMAGE.fullmatch(member.path.name)
         first = selected.setdefault(f"{image[1]}.jpg" if image else RAW_METADATA.name, member)
         if first is not member and first.checksum() != member.checksum():
-            raise UserError(f"{printable(first.path)} and {member} differ in content. Remove the wrong one")
+            raise UserError(f"{printable(first.path)} and {member} are not equal copies. Remove the wrong one")
     return selected
 
 

@@ -46,7 +46,7 @@ def download_file(url: str, path: Path, size: int, md5: str) -> None:
             part.replace(path)
             return
         part.unlink()
-    raise UserError(f"The download of {url} failed: its MD5 was not {md5}, twice. {CHANGED}")
+    raise UserError(f"The download of {url} failed: in both tries the file's MD5 was not {md5}. {CHANGED}")
 
 
 def complete(url: str, part: Path, size: int) -> None:

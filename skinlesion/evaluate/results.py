@@ -16,7 +16,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Results:
-    """figures: metrics/test.json; intervals: metrics/intervals.json; tables: plots/evaluate/NAME.csv."""
+    """What evaluate writes: `figures` and `intervals` to JSON files in metrics/, `tables` to CSV files in plots/."""
 
     figures: dict[str, float | None]
     intervals: dict[str, dict[str, float | None]]

@@ -27,7 +27,7 @@ def rank_predictions(predictions: Predictions) -> pd.DataFrame:
 
 
 def choose_samples(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose right, then wrong predictions of each class, each from the most to the least confident."""
+    """Choose up to 8 images per class: correct predictions, then mistakes, each from most to least confident."""
     chosen = []
     for members in split_classes(rows):
         wrong = spread_lesions(members[~members["right"]], SAMPLES // 2)
@@ -37,12 +37,12 @@ def choose_samples(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_mistakes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose the most confident mistakes."""
+    """Choose the most confident mistakes from ranked rows."""
     return rows[~rows["right"]].drop_duplicates("group")[:MISTAKES].reset_index(drop=True)
 
 
 def choose_explained(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose a few images of each class, from the most to the least confident."""
+    """Choose a few images of each class, evenly spread over ranked rows."""
     return pd.concat([spread_lesions(members, EXPLAINED) for members in split_classes(rows)], ignore_index=True)
 
 

@@ -16,7 +16,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         raise UserError(f"{fault}. Correct it, or set data.duplicates: null") from None
     except (KeyError, ValueError) as error:
         fault = f"{path} is not a CSV with the columns image_id_1 and image_id_2"
-        raise UserError(f"{fault}. Correct it: {error}") from None
+        raise UserError(f"{fault}. Correct it ({error})") from None
     return list(pairs.itertuples(index=False, name=None))
 
 

@@ -15,7 +15,7 @@ from skinlesion.model.backend import keras, quiet
 from skinlesion.model.calibration import Calibration
 from skinlesion.model.likeness import Likeness
 from skinlesion.model.model_file import OURS, first_sentence, not_ours, read_metadata
-from skinlesion.runtime.files import beside, replace_file
+from skinlesion.runtime.files import name_partial, replace_file
 
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can store
 
@@ -43,7 +43,7 @@ def save(bundle: Bundle, path: Path) -> None:
         "likeness": bundle.likeness.to_json(),
     }
     with replace_file(path) as partial:
-        dated = beside(path, ".dated")
+        dated = name_partial(path, ".dated")
         try:
             bundle.model.save(dated)
             with zipfile.ZipFile(dated) as source, zipfile.ZipFile(partial, "w") as target:

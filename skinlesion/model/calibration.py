@@ -29,11 +29,10 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < np.inf:
-            raise ValueError(f"the temperature must be a number above 0. Received: {self.temperature}")
+            raise ValueError(f"its temperature is {self.temperature}, not a number above 0")
         for name, values in (("trained", self.trained), ("natural", self.natural)):
             if not ((values >= 0).all() and abs(values.sum() - 1) < 1e-6):
-                fault = f"{name} class frequencies must be 0 or more and sum to 1"
-                raise ValueError(f"{fault}. Received: {values.tolist()}")
+                raise ValueError(f"its {name} class frequencies are {values.tolist()}, not 0 or more with a sum of 1")
 
     def corrected(self, probabilities: np.ndarray) -> np.ndarray:
         """The model's probabilities (N, 7) at its temperature, for images at natural class frequencies."""

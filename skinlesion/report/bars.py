@@ -78,7 +78,7 @@ def plot_estimates(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def label_classes(axes: Axes) -> None:
-    """Name the classes from top to bottom."""
+    """Label the y axis with the classes, the first of CODES at the top."""
     axes.set_yticks(range(len(CODES)), [WRAPPED[code] for code in CODES], fontsize=9)
     axes.set_ylim(len(CODES) - 0.5, -0.5)
 

@@ -21,7 +21,7 @@ def run(main: Callable[[], object], name: str) -> None:
     Keras, belong in `main`.
     """
     script = sys.modules[main.__module__]
-    verbose.parse(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
+    verbose.parse_arguments(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
     start = time.perf_counter()
     try:
         with hold_lock(name):
@@ -51,7 +51,7 @@ def hold_lock(name: str) -> Iterator[None]:
     try:
         lock = SimpleLockFile(str(path))
     except LockError:
-        raise UserError(f"Another run of {name} is at work here. Wait for its end or stop it, then run again") from None
+        raise UserError(f"Another run of {name} is at work here. Wait for it or stop it, then run again") from None
     with closing(lock):
         yield
 

@@ -29,7 +29,7 @@ def replace_file(path: Path, is_folder: bool = False) -> Iterator[Path]:
     if path.exists() and path.is_dir() != is_folder:
         there, wanted = ("file", "folder") if is_folder else ("folder", "file")
         raise UserError(f"{path} is a {there}, but a {wanted} is written there. Move it away, then run again")
-    partial, old, begun = beside(path), beside(path), False
+    partial, old, begun = name_partial(path), name_partial(path), False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_partials(path)
@@ -41,7 +41,7 @@ def replace_file(path: Path, is_folder: bool = False) -> Iterator[Path]:
         partial.replace(path)
     except OSError as error:
         if begun and not partial.exists() and isinstance(error, FileNotFoundError):
-            raise UserError(f"{path}: another process began to write it. Wait for its end, then run again") from error
+            raise UserError(f"{path}: another process began to write it. Wait until it ends, then run again") from error
         if error.filename is not None:
             error.filename = str(error.filename).replace(str(partial), str(path))
         elif error.errno in NO_SPACE:
@@ -65,7 +65,7 @@ def write_json(path: Path, content: dict) -> None:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def beside(path: Path, mark: str = "") -> Path:
+def name_partial(path: Path, mark: str = "") -> Path:
     """Return a new temporary name beside `path`; the next writer of `path` removes what has such a name."""
     return path.with_name(f".partial-{secrets.token_hex(4)}{mark}-{path.name}")
 

@@ -6,7 +6,7 @@ import os
 VARIABLE = "SKINLESION_VERBOSE"
 
 
-def parse(parser: argparse.ArgumentParser, words: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(parser: argparse.ArgumentParser, words: list[str] | None = None) -> argparse.Namespace:
     """Parse a command line that also takes -v, and keep that for `asked`; call it before the backend is imported."""
     text = "also show tracebacks, and the backend's own messages"
     parser.add_argument("-v", "--verbose", action="store_true", help=text)

@@ -50,7 +50,7 @@ class Validate(keras.callbacks.Callback):
         predicted = probabilities(self.model, self.images, self.batch_size)
         if not (np.isfinite(logs["loss"]) and np.isfinite(predicted).all()):
             raise Diverged(
-                f"Training diverged: the loss of epoch {epoch + 1} is not a finite number. "
+                f"Training diverged in epoch {epoch + 1}: the loss or a probability is NaN or infinite. "
                 "Set a lower learning_rate in the configuration, or train.precision: float32"
             )
         for name, (measure, _) in MEASURES.items():

@@ -230,7 +230,7 @@ IMAGES = {
     "a JPEG without its start": (image(JPEG[50:]), "not a picture"),
     "a JPEG cut short": (image(JPEG[:700]), "cut short"),
     "a PNG cut short": (image(PNG[:2000]), "cut short"),
-    "a JPEG of very many scans": (image(with_scans(101)), "111 scans"),
+    "a JPEG of very many scans": (image(with_scans(101)), "111 JPEG scans"),
     "56 million pixels": (image(png_of(8000, 7000)), "8000 x 7000", "50 million"),
     "400 million pixels": (image(png_of(20_000, 20_000)), "50 million"),
     "32-bit grey": (image(content_of(Image.new("I", (8, 8)), "TIFF")), "32-bit"),

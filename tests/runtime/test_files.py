@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skinlesion.runtime.errors import UserError, describe_error
-from skinlesion.runtime.files import beside, replace_file, replace_folder, write_json
+from skinlesion.runtime.files import name_partial, replace_file, replace_folder, write_json
 
 
 class Interrupted(Exception):
@@ -65,10 +65,10 @@ def test_on_an_error_the_old_output_stays(replace: Callable, error: type, old: b
 
 def test_the_next_writer_removes_what_killed_runs_left_of_its_output_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for partial in (beside(out), beside(out, ".dated")):
+    for partial in (name_partial(out), name_partial(out, ".dated")):
         partial.mkdir()
         (partial / "half.txt").touch()
-    others = [beside(tmp_path / name).name for name in ("big-out", "out2", "out.json")]
+    others = [name_partial(tmp_path / name).name for name in ("big-out", "out2", "out.json")]
     others += [".partial-x-out", "partial-00000000-out"]
     for name in others:
         (tmp_path / name).touch()

@@ -36,7 +36,7 @@ def test_several_mistakes_are_named_at_once(tmp_path: Path, write_params: Write)
 def test_a_table_of_networks_in_params_is_sent_there(tmp_path: Path, write_params: Write) -> None:
     path = write_params(tmp_path / "params.yaml", {})
     path.write_text(path.read_text() + "heads: {}\n")
-    with pytest.raises(UserError, match=r"params\.yaml.*\n.*heads.*networks\.yaml.*Move"):
+    with pytest.raises(UserError, match=r"params\.yaml.*\n.*heads.*Move to .*networks\.yaml"):
         params.load(path)
 
 

@@ -67,7 +67,7 @@ def test_a_certain_mistake_is_a_large_loss_not_an_infinite_one():
     ("loss", "probabilities"), [(np.nan, PROBABILITIES), (np.inf, PROBABILITIES), (1.0, np.full((4, 7), np.nan))]
 )
 def test_a_loss_or_probability_that_is_not_finite_is_an_error(loss, probabilities):
-    with pytest.raises(Diverged, match=r"epoch 1 .*learning_rate"):
+    with pytest.raises(Diverged, match=r"epoch 1: .*learning_rate"):
         validate(Fixed(probabilities), loss)
 
 

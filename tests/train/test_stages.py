@@ -117,7 +117,9 @@ def test_evaluate_agrees_with_train(trained, make_set):
     folder = make_set("validation")
     shutil.copytree(trained / "models", folder / "models")
     table = pd.read_csv(folder / paths.SPLITS).query("split in ['train', 'validation']")
-    pd.concat([table, table[table["split"] == "validation"].assign(split="test")]).to_csv(folder / paths.SPLITS, index=False)
+    pd.concat([table, table[table["split"] == "validation"].assign(split="test")]).to_csv(
+        folder / paths.SPLITS, index=False
+    )
     expected, metrics = read(trained / paths.TRAIN_METRICS)["validation"], in_folder(folder, stages.evaluate.main)
     assert metrics["log_loss"] == pytest.approx(expected["loss"], abs=2e-4)
     for name in ("accuracy", "balanced_accuracy"):

@@ -64,7 +64,7 @@ def prepare(path, steps):
     image = path
     for step in steps:
         if step["step"] not in STEPS:
-            raise ValueError(f"Unknown step {step['step']}. Use the classify_images.py beside the model")
+            raise ValueError(f"The script lacks step {step['step']}. Use the classify_images.py beside the model")
         image = STEPS[step["step"]](image, step)
     return image.astype(np.float32)
 

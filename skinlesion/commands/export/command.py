@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     script = path.with_name(SCRIPT.name)
     outputs.check_file(script, [arguments.model], outputs.SCRIPT)
     if path == script:
-        raise UserError(f"--out {path} is the name of the script beside the model. Choose another output path")
+        raise UserError(f"--out {path} is reserved for export's own Python script. Choose another output path")
 
     from skinlesion.commands.export import formats
     from skinlesion.model import bundle

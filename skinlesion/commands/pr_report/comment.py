@@ -34,7 +34,7 @@ def write_comment(base: str) -> str:
 
 
 def headline(*shown: Side) -> str:
-    """The main figures, a column per side; the last row is the leak."""
+    """Return a table of the main figures, with one column per side; the last row counts the test images that leak."""
     rows = [(name, *(cell(side) for side in shown)) for name, cell in HEADLINE.items()]
     return markdown(Table("", ("", *(side.name for side in shown)), rows, words=1 + len(shown)))
 
@@ -53,7 +53,7 @@ def leak(side: Side) -> str:
 HEADLINE = {
     "balanced accuracy (95% interval)": lambda side: side.balanced_accuracy,
     "protocol": lambda side: wording.PROTOCOLS.get(side.protocol, "unknown"),
-    "data": lambda side: side.source or "unknown",
+    "data": lambda side: side.data_source or "unknown",
     "model": model,
     "**leak**: test images with a sibling in train": leak,
 }
@@ -74,7 +74,7 @@ def alert(kind: str, sentences: list[str]) -> str:
 
 
 def fold_diff(kind: str, base: str) -> str:
-    """What `dvc metrics diff` or `dvc params diff` prints as a table, in a block that can be opened and closed."""
+    """Run `dvc metrics diff` or `dvc params diff` against `base`; return its table in a block that can be folded."""
     head, rule, *rows = read_dvc(kind, "diff", base, "--md").strip().splitlines() or ["", ""]
     if not rows:
         return f"No {kind} differ."

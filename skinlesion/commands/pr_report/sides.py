@@ -38,7 +38,7 @@ class Side:
         return self.test.get("protocol")
 
     @property
-    def source(self) -> str | None:
+    def data_source(self) -> str | None:
         return self.params.get("data", {}).get("source")
 
     @property
@@ -79,7 +79,7 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
             content = None
         if not isinstance(content, dict):
             remedy = "Resolve its merge conflict, if it has one, then run dvc repro"
-            raise UserError(f"{path} of {name} is damaged. {remedy}")
+            raise UserError(f"{path} of {name} has invalid syntax or no keys. {remedy}")
         return content
 
     stages = parse(paths.LOCK).get("stages", {}).values()

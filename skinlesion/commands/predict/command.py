@@ -18,7 +18,7 @@ PRINTED = 20  # images printed where a CSV holds all of them
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Predict, write and print; give 1 where an image could not be read."""
+    """Predict, write and print. Return the exit code: 1 if an image could not be read, else 0."""
     from skinlesion.commands import outputs
     from skinlesion.commands.predict import image_files
     from skinlesion.model import model_file

@@ -109,7 +109,7 @@ def add_hairs(image: np.ndarray, rng: Generator) -> None:
 
 
 def photograph(image: np.ndarray, rng: Generator) -> np.ndarray:
-    """Add focus, light and its colour, vignette and sensor noise: uint8 RGB (HEIGHT, WIDTH, 3)."""
+    """Add blur, lighting, colour cast, vignette and sensor noise; return uint8 RGB (HEIGHT, WIDTH, 3)."""
     focus = rng.uniform(0.2, 0.55)
     image = np.stack([cv2.GaussianBlur(plane, (0, 0), focus) for plane in to_bytes(image)])
     x = np.linspace(-1, 1, WIDTH, dtype=np.float32)

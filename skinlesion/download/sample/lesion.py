@@ -123,7 +123,7 @@ def draw_vessels(canvas: Canvas, strength: float, rng: Generator) -> None:
 
 
 def draw_branch(mask: np.ndarray, start: np.ndarray, turns: float, width: float, rng: Generator) -> None:
-    """Draw one wavy vessel from `start` (2,), and its two branches as long as they are wide enough to be visible."""
+    """Draw a wavy vessel from `start` (2,), then two thinner branches at its end, and so on while they are visible."""
     points = [start]
     for _ in range(4):
         turns += rng.normal(0, 0.05)

@@ -114,7 +114,7 @@ def draw_jpeg(view: View, seed: int) -> bytes:
 
 
 def planted_duplicates() -> list[tuple[str, str]]:
-    """List the image ids of each planted pair: the first view under either lesion_id."""
+    """List the pairs of image_ids that show one lesion under two lesion_ids: the first view under each."""
     ids = {(view.physical, view.number): view.image_id for view in sample_views()}
     return [tuple(sorted((ids[first, 0], ids[first, SECOND_VISIT]))) for first, _ in PLANTED]
 

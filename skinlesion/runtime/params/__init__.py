@@ -94,7 +94,7 @@ def check_params(content: Any, name: str, networks: Path = paths.NETWORKS) -> Pa
     tables = read(networks)
     check(tables, Networks, str(networks))
     if misplaced := sorted(content.keys() & tables.keys()):
-        raise UserError(f"{name} cannot be used:\n  {', '.join(misplaced)} belongs to {networks}. Move it there")
+        raise UserError(f"{name} cannot be used:\n  keys in the wrong file: {', '.join(misplaced)}. Move to {networks}")
     return check(content | tables, Params, name)
 
 

@@ -46,7 +46,7 @@ class HeadLayer(Section):
     @model_validator(mode="after")
     def check(self) -> "HeadLayer":
         if len(self.model_fields_set) != 1:
-            raise ValueError("a layer of a head needs exactly one key, as in {dropout: 0.3}")
+            raise ValueError(f"a layer has {len(self.model_fields_set)} keys. Give one key, as in {{dropout: 0.3}}")
         if self.value is None:
             raise ValueError(f"{self.kind} has no value. Give one, as in {{dropout: 0.3}}")
         return self
@@ -69,7 +69,7 @@ def check_order(head: list[HeadLayer]) -> list[HeadLayer]:
     before, after = kinds[: turns[0]], kinds[turns[0] :]
     if "dense" in before or {"conv", "max_pool"} & set(after):
         order = f"conv and max_pool before {after[0]} and dense after it"
-        raise ValueError(f"a head needs {order}, but has {', '.join(kinds)}")
+        raise ValueError(f"a head needs {order}, but has {', '.join(kinds)}. Change their order")
     return head
 
 

@@ -74,7 +74,7 @@ class Split(Section):
         if min(self.train, self.validation, self.test) == 0:
             raise ValueError("train, validation or test is 0. Set each above 0")
         if self.folds and self.protocol != "lesion":
-            raise ValueError("folds need protocol: lesion. Set folds: null")
+            raise ValueError(f"folds is {self.folds}, but protocol is image. Set protocol: lesion, or folds: null")
         if self.fold >= (self.folds or 1):
             last = (self.folds or 1) - 1
             raise ValueError(f"fold is {self.fold}, but folds is {self.folds or 'null'}. Set fold: {last} or less")

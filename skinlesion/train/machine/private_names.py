@@ -21,9 +21,9 @@ def add_gradients_in_pairs() -> None:
 
     add_n = gen_math_ops.add_n
 
-    def add_pairs(inputs: list[tf.Tensor], name: str | None = None) -> tf.Tensor:
+    def add_in_order(inputs: list[tf.Tensor], name: str | None = None) -> tf.Tensor:
         if len(inputs) < 3:
             return add_n(inputs, name)
         return functools.reduce(lambda total, term: add_n([total, term]), inputs)
 
-    gen_math_ops.add_n = add_pairs
+    gen_math_ops.add_n = add_in_order

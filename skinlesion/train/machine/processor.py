@@ -12,7 +12,7 @@ KINDS = {"AVX512-BF16": {"avx512_bf16", "amx_bf16"}, "AVX-512": {"avx512f"}, "AV
 
 
 def kind() -> str:
-    """AVX512-BF16, AVX-512 or AVX2; the architecture, as arm64, where the system does not list the CPU's flags."""
+    """Return the CPU's kind: AVX512-BF16, AVX-512 or AVX2, or the architecture (arm64) if no such flag is listed."""
     if named := os.environ.get(VARIABLE):
         return named
     cpuinfo = Path("/proc/cpuinfo")  # Linux only

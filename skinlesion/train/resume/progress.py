@@ -59,14 +59,14 @@ class Progress:
 
 
 class Follow(keras.callbacks.Callback):
-    """Records every epoch in a Progress, and restores a training that is resumed.
+    """Stores the state after every epoch in a Progress; a resumed training starts from that state.
 
     Must be the last callback, since it stores the counters of the others.
 
     Args:
-        models: their weights and random seeds are stored, and the optimizer's state.
-        best: its weights are stored too.
-        others: the callbacks before this one.
+        models: their weights and random seeds are stored, with the optimizer's state.
+        best: the best weights so far, which it keeps, are stored.
+        others: the callbacks before this one; their counters are stored.
     """
 
     def __init__(
