@@ -7,17 +7,21 @@ from sklearn.metrics import balanced_accuracy_score
 
 from skinlesion.model.calibration import Calibration
 
-EXPONENTS = np.linspace(0, 1, 21)
+GRID = np.linspace(0, 1, 21)
+
+
+def choose_on_validation(labels: np.ndarray, change: Callable[[float], np.ndarray]) -> float:
+    """Choose the value of GRID whose probabilities `change(value)` (N, 7) have the best balanced accuracy on `labels`.
+
+    Of equals, the smallest.
+    """
+    scores = [balanced_accuracy_score(labels, change(value).argmax(axis=1)) for value in GRID]
+    return round(float(GRID[np.argmax(scores)]), 2)
 
 
 def choose_exponent(calibration: Calibration, labels: np.ndarray, raw: np.ndarray) -> float:
-    """Choose the exponent with the best balanced accuracy on validation; the smallest of equals.
-
-    Args:
-        labels, raw: of validation, (N,) and (N, 7).
-    """
-    scores = [balanced_accuracy_score(labels, calibration.decided(raw, each).argmax(axis=1)) for each in EXPONENTS]
-    return round(float(EXPONENTS[np.argmax(scores)]), 2)
+    """Choose the exponent for the labels (N,) and raw probabilities (N, 7) of validation."""
+    return choose_on_validation(labels, lambda exponent: calibration.decided(raw, exponent))
 
 
 # evaluate.decision -> exponent, from a calibration, and labels (N,) and probabilities (N, 7) of validation

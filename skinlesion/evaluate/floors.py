@@ -9,15 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import balanced_accuracy_score
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
+from skinlesion.evaluate.decision import choose_on_validation
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.model.predictions import Predictions
 
 FEATURES = ["age", "sex", "localization"]
-WEIGHTS = np.linspace(0, 1, 21)  # of `patient` in the fusion
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,7 @@ def compare(validation: Predictions, test: Predictions, draws: Bootstrap) -> Flo
 
     The fusion's weight is the one with the best balanced accuracy on validation; the smallest of equals.
     """
-    fused = [fuse(validation, weight).argmax(axis=1) for weight in WEIGHTS]
-    scores = [balanced_accuracy_score(validation.labels, predicted) for predicted in fused]
-    weight = round(float(WEIGHTS[np.argmax(scores)]), 2)
+    weight = choose_on_validation(validation.labels, lambda weight: fuse(validation, weight))
     majority = np.eye(len(CODES))[np.bincount(validation.labels).argmax()]
     models = {
         "majority": np.tile(majority, (len(test.labels), 1)),

@@ -74,7 +74,7 @@ class AverageWeights(keras.callbacks.SwapEMAWeights):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch=-1, logs=logs)
-        compute_statistics(self.model, [self.batches[i][0] for i in range(min(STATISTICS_BATCHES, len(self.batches)))])
+        compute_statistics(self.model, (self.batches[i][0] for i in range(min(STATISTICS_BATCHES, len(self.batches)))))
 
 
 def compute_statistics(model: keras.Model, batches: Iterable[np.ndarray]) -> None:
