@@ -1,7 +1,8 @@
 """Parallel work by joblib, with a progress bar. `joblib.parallel_config` chooses backend and number of workers."""
 
+import threading
 from collections.abc import Callable, Sequence
-from threading import Thread, current_thread
+from multiprocessing.dummy import Process as PoolThread
 from typing import TypeVar
 
 from joblib import Parallel, delayed
@@ -27,18 +28,14 @@ def map_parallel(
     """
     n_jobs = get_active_backend()[1] or ALL_CORES
     spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if needs_threads else None)
-    threads: set[Thread] = set()
-
-    def work(item: Item) -> Result:
-        threads.add(current_thread())
-        return function(item)
-
+    before = set(threading.enumerate())
     try:
         with tqdm(total=len(items), desc=doing, unit="image", disable=None) as spread.bar:
-            return spread(delayed(work)(item) for item in items)
+            return spread(delayed(function)(item) for item in items)
     finally:
-        for thread in threads - {current_thread()}:  # joblib has told them to end, and does not wait
-            thread.join()
+        for thread in set(threading.enumerate()) - before:
+            if isinstance(thread, PoolThread):  # joblib has told it to end, and does not wait
+                thread.join()
 
 
 class Spread(Parallel):

@@ -25,6 +25,11 @@ def slow(item: int) -> int:
     return item * item
 
 
+def threads() -> set[threading.Thread]:
+    """Those that run, less the progress bar's own, which stays for good."""
+    return {thread for thread in threading.enumerate() if thread.name != "tqdm_monitor"}
+
+
 def process(item: int) -> int:
     return os.getpid()
 
@@ -89,9 +94,18 @@ def test_images_are_loaded_whatever_the_backend(tmp_path: Path, noise: Callable)
     np.testing.assert_array_equal(loaded, [noise(number, 8, 8) for number in range(6)])
 
 
+@pytest.mark.parametrize("number", [1, 40])
+def test_no_thread_is_left_not_even_one_without_work(number: int) -> None:
+    before = threads()
+    for _ in range(50):
+        with joblib.parallel_config(n_jobs=5):
+            map_parallel(slow, range(number), "trying")
+        assert threads() == before
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_an_error_lets_the_begun_end_starts_no_other_and_leaves_no_thread(workers: int) -> None:
-    before = set(threading.enumerate())
+    before = threads()
     begun, ended = [], []
 
     def work(item: int) -> None:
@@ -103,7 +117,7 @@ def test_an_error_lets_the_begun_end_starts_no_other_and_leaves_no_thread(worker
 
     with joblib.parallel_config(n_jobs=workers), pytest.raises(ValueError, match="the seventh"):
         map_parallel(work, range(1000), "trying")
-    assert set(threading.enumerate()) == before
+    assert threads() == before
     assert sorted(begun) == sorted([*ended, 7])
     assert len(begun) < 7 + 20 * workers
     seen = len(begun)
