@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from skinlesion.core import tables
-from skinlesion.download.sample.make import make_sample
+from skinlesion.download.sample import make_sample
 from skinlesion.merge import merge
 from skinlesion.model import dataset
 from skinlesion.model.backend import keras

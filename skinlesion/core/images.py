@@ -1,6 +1,7 @@
 """Read, fit and write pictures: RGB, uint8, (height, width, 3) everywhere."""
 
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from skinlesion.core.parallel import map_parallel
 from skinlesion.runtime.errors import UserError
 
 cv2.setNumThreads(1)  # the cores share the images, not the parts of one image
@@ -57,7 +59,7 @@ def read(source: Path | BytesIO) -> np.ndarray:
         reason = f"more than {MOST_MEGAPIXELS} million pixels"
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         reason = getattr(error, "strerror", None) or "damaged or cut short"
-    raise BadImage(f"{source} ({reason})")
+    raise BadImage(f"{source if isinstance(source, Path) else getattr(source, 'name', source)} ({reason})")
 
 
 def square(source: Path | BytesIO, size: int, mode: str) -> tuple[np.ndarray, tuple[int, int]]:
@@ -65,6 +67,26 @@ def square(source: Path | BytesIO, size: int, mode: str) -> tuple[np.ndarray, tu
     image = read(source)
     height, width = image.shape[:2]
     return fit(image, size, mode), (width, height)
+
+
+def write_squares(
+    image_ids: Sequence[str], source: Callable[[str], Path | BytesIO], folder: Path, size: int, mode: str
+) -> list[tuple[int, int] | BadImage]:
+    """Write the `square` of each image as `folder`/<image_id>.png; `source` gives its file, by id, in any thread.
+
+    Returns:
+        for each image its upright width and height in px, or why it cannot be read.
+    """
+
+    def resize(image_id: str) -> tuple[int, int] | BadImage:
+        try:
+            image, shape = square(source(image_id), size, mode)
+        except BadImage as error:
+            return error
+        write_png(folder / f"{image_id}.png", image)
+        return shape
+
+    return map_parallel(resize, image_ids, "resizing")
 
 
 def decode(picture: Image.Image) -> np.ndarray:

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from skinlesion.download.archive import unpack
-from skinlesion.download.transfer import check_room, download_file
 from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.transfer import check_room, download_file
 
 SERVER = "https://dataverse.harvard.edu"
 PAGE = "https://doi.org/10.7910/DVN/DBW86T"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from skinlesion.download.archive import unpack
-from skinlesion.download.transfer import check_room, describe
 from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.transfer import check_room, describe
 
 DATASET = "kmader/skin-cancer-mnist-ham10000"
 PAGE = f"https://www.kaggle.com/datasets/{DATASET}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from skinlesion.download import archive, dataverse, kaggle
-from skinlesion.download.sample.make import make_sample
+from skinlesion.download.sample import make_sample
 from skinlesion.runtime.params.sections import Data
 
 SOURCES: dict[str, Callable[[Path, Data], None]] = {

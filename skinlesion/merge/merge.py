@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from skinlesion.core import images, tables
+from skinlesion.core import images, metadata, tables
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.parallel import map_parallel
-from skinlesion.merge import groups, metadata
+from skinlesion.merge import groups
 from skinlesion.runtime.errors import UserError, listing
 from skinlesion.runtime.params.sections import Data, Images
 
@@ -34,18 +33,13 @@ def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd
     pairs = groups.read_pairs(data.duplicates) if data.duplicates else []
     table = metadata.read(raw / "HAM10000_metadata.csv")
     files = {file.stem: file for file in sorted(raw.glob("HAM10000_images_part_*/*.jpg"))}
-    metadata.match_images(table, files)
+    with metadata.naming(raw, metadata.CORRECT):
+        metadata.match_images(table, files)
     (target / "images").mkdir()
 
-    def resize(image_id: str) -> tuple[int, int] | images.BadImage:
-        try:
-            image, shape = images.square(files[image_id], image_params.size, image_params.fit)
-        except images.BadImage as error:
-            return error
-        images.write_png(target / "images" / f"{image_id}.png", image)
-        return shape
-
-    shapes = map_parallel(resize, list(table["image_id"]), "resizing")
+    shapes = images.write_squares(
+        list(table["image_id"]), files.__getitem__, target / "images", image_params.size, image_params.fit
+    )
     damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
     if damaged and data.on_bad_image == "fail":
         raise UserError(

@@ -20,10 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinlesion.core import images
+from skinlesion.core import images, metadata
 from skinlesion.core.ham10000 import CODES
 from skinlesion.download.archive import unpack
-from skinlesion.merge import metadata
 from skinlesion.merge.merge import merge
 from skinlesion.model import bundle
 from skinlesion.model.calibration import Calibration

@@ -17,7 +17,7 @@ import pytest
 
 from skinlesion.balance import augment
 from skinlesion.core import images
-from skinlesion.download.sample import make
+from skinlesion.download import sample as drawn
 from skinlesion.runtime import params, paths
 from stages import balance, download, merge
 from tests.helpers.chain import ROOT
@@ -84,8 +84,8 @@ def check(folder: Path, *words: object) -> None:
 
 def sample(every: int) -> dict[str, str]:
     """Run the data stages on every so many images of the sample; the MD5 of each folder that they wrote."""
-    views = make.sample_views()[::every]
-    make.sample_views = lambda: views
+    views = drawn.sample_views()[::every]
+    drawn.sample_views = lambda: views
     for stage in (download, merge, balance):
         stage.main()
     return {str(folder): md5(folder) for folder in (paths.RAW, paths.MERGED, paths.BALANCED, paths.BALANCE_PLOTS)}

@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.download.server import Answer, Server, send, serving
 from tests.helpers.chain import ROOT
+from tests.helpers.server import Answer, Server, send, serving
 
 pytestmark = pytest.mark.chain
 

@@ -9,7 +9,7 @@ import pytest
 from skinlesion.download import archive as archive_module
 from skinlesion.download.archive import unpack
 from skinlesion.runtime.errors import UserError
-from tests.download.archives import CSV, LAYOUT, PART, TABLE, read_tree, write_archive, zip_of
+from tests.helpers.archives import CSV, LAYOUT, PART, TABLE, read_tree, write_archive, zip_of
 
 LOWER = "ham10000_images_part_"
 OTHER = b"another image"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skinlesion.download.archive import unpack
 from skinlesion.runtime.errors import UserError
-from tests.download.archives import PART, TABLE, read_tree
+from tests.helpers.archives import PART, TABLE, read_tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 examples = settings(max_examples=150, deadline=5000, suppress_health_check=[HealthCheck.too_slow])

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from skinlesion.download import dataverse, transfer
+from skinlesion.download import dataverse
 from skinlesion.download.dataverse import FILES, SCRATCH, download
+from skinlesion.runtime import transfer
 from skinlesion.runtime.errors import UserError
-from tests.download.archives import CSV, LAYOUT, zip_of
-from tests.download.server import Answer, cut, good, md5, send, serving
+from tests.helpers.archives import CSV, LAYOUT, zip_of
+from tests.helpers.server import Answer, cut, good, md5, send, serving
 
 CONTENTS = {
     "/api/access/datafile/4338392?format=original": CSV,

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from skinlesion.download import transfer
 from skinlesion.download.kaggle import CREDENTIALS, DATASET, SCRATCH, UNPACKED_BYTES, WAYS_OUT, ZIP_BYTES, download
+from skinlesion.runtime import transfer
 from skinlesion.runtime.errors import UserError
-from tests.download.archives import LAYOUT, zip_of
+from tests.helpers.archives import LAYOUT, zip_of
 
 ZIP = "skin-cancer-mnist-ham10000.zip"
 SECRET = "KGAT_0123456789abcdef"

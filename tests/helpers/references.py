@@ -3,8 +3,8 @@
 import numpy as np
 
 from skinlesion.core import images
-from skinlesion.download.sample.drawing import draw_image
-from skinlesion.download.sample.make import COHORTS
+from skinlesion.drawing.cohorts import COHORTS
+from skinlesion.drawing.image import draw_image
 from skinlesion.model import likeness
 
 ALL_USUAL = likeness.Likeness(np.zeros(likeness.NUMBER), np.eye(likeness.NUMBER), 1e6, 0)  # no image looks unlike it

@@ -69,7 +69,7 @@ def test_a_stage_runs_once_at_a_time_in_a_repository_and_again_after_a_kill() ->
     [
         ("split", ("params.yaml is missing", "root")),
         ("explain", ("data/predictions.csv is missing", "dvc repro")),
-        ("merge", ("data/raw/HAM10000_metadata.csv is missing", "dvc repro -f download")),
+        ("merge", ("data/raw/HAM10000_metadata.csv: the file is missing", "dvc repro -f download")),
     ],
 )
 def test_a_missing_input_is_one_line_on_the_terminal(stage: str, words: tuple[str, str], folder: Path) -> None:

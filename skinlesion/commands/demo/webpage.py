@@ -15,8 +15,8 @@ from skinlesion.commands.demo import uploads
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
 from skinlesion.core import images
 from skinlesion.core.ham10000 import DIAGNOSES
-from skinlesion.download.sample.drawing import draw_image
-from skinlesion.download.sample.make import COHORTS
+from skinlesion.drawing.cohorts import COHORTS
+from skinlesion.drawing.image import draw_image
 from skinlesion.model.classify import RESEARCH_ONLY
 from skinlesion.report import wording
 from skinlesion.runtime.errors import UserError

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skinlesion.core import metadata
 from skinlesion.core.ham10000 import CODES
-from skinlesion.merge import metadata
 from skinlesion.runtime.errors import UserError
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"

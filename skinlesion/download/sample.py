@@ -8,47 +8,14 @@ the same order, with smaller counts.
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 
 from skinlesion.core.parallel import map_parallel
-from skinlesion.download.sample.drawing import Appearance, draw_image
+from skinlesion.drawing.cohorts import COHORTS, Cohort, draw_patient
+from skinlesion.drawing.image import draw_image, encode_jpeg
 from skinlesion.runtime.paths import RAW_METADATA
 
 PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")
-JPEG_QUALITY = 92
-
-SITES = (
-    "abdomen", "acral", "back", "chest", "ear", "face", "foot", "genital", "hand", "lower extremity", "neck", "scalp",
-    "trunk", "unknown", "upper extremity",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Cohort:
-    """The lesions of one diagnosis in the sample."""
-
-    dx: str
-    lesions: int
-    age: float  # mean, years
-    dx_types: tuple[str, ...]  # a more frequent one is repeated
-    appearance: Appearance
-
-
-HISTO = ("histo",)
-FOLLOWED = ("histo", "follow_up", "follow_up", "consensus")
-BENIGN = ("histo", "histo", "consensus", "consensus", "confocal")
-
-COHORTS = (
-    Cohort("nv", 190, 45, FOLLOWED, Appearance(0.15, 0.03, 0.3, {"network": 0.8})),
-    Cohort("mel", 55, 60, HISTO, Appearance(0.15, 0.17, 0.22, {"network": 0.3, "blotches": 0.95})),
-    Cohort("bkl", 50, 65, BENIGN, Appearance(0.3, 0.07, 0.08, {"wax": 0.8, "dots": 1.0})),
-    Cohort("bcc", 30, 65, HISTO, Appearance(0.75, 0.09, 0.3, {"ovoids": 0.9, "vessels": 1.0})),
-    Cohort("akiec", 22, 65, HISTO, Appearance(0.75, 0.1, 0.7, {"scales": 1.0})),
-    Cohort("vasc", 17, 50, BENIGN, Appearance(0.7, 0.05, 0.14, {"lacunae": 0.95})),
-    Cohort("df", 16, 50, BENIGN, Appearance(0.3, 0.04, 0.5, {"network": 0.3, "scar": 1.0})),
-)
 
 SEVERAL_VIEWS = (2, 3, 2, 4, 2, 2)  # numbers of views of every fourth lesion, in turn; the others have one
 
@@ -108,9 +75,7 @@ def sample_views() -> list[View]:
 
 def draw_jpeg(view: View, seed: int) -> bytes:
     """Draw one image of the sample, independently of the others; return the bytes of its JPEG file."""
-    image = draw_image(view.cohort.appearance, seed, view.physical, view.number)
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    return encode_jpeg(draw_image(view.cohort.appearance, seed, view.physical, view.number))
 
 
 def planted_duplicates() -> list[tuple[str, str]]:
@@ -121,14 +86,5 @@ def planted_duplicates() -> list[tuple[str, str]]:
 
 def metadata_row(view: View, seed: int) -> dict[str, str | float | None]:
     """Return the metadata of one image. They depend on the seed and the physical lesion only: its views agree."""
-    rng = np.random.default_rng([seed, view.physical, 0, 1])  # drawings have seeds of two or three parts
-    age = 5 * round(np.clip(rng.normal(view.cohort.age, 15), 5, 85) / 5)
-    return {
-        "lesion_id": view.lesion_id,
-        "image_id": view.image_id,
-        "dx": view.cohort.dx,
-        "dx_type": str(rng.choice(view.cohort.dx_types)),
-        "age": float(age) if rng.random() > 0.04 else None,
-        "sex": str(rng.choice(("male", "female", "unknown"), p=(0.53, 0.44, 0.03))),
-        "localization": str(rng.choice(SITES)),
-    }
+    ids = {"lesion_id": view.lesion_id, "image_id": view.image_id, "dx": view.cohort.dx}
+    return ids | draw_patient(view.cohort, seed, view.physical)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from skinlesion.download.sample.noise import Generator, cosine, scatter_points, smooth_noise, smooth_step, unit_vector
+from skinlesion.drawing.noise import Generator, cosine, scatter_points, smooth_noise, smooth_step, unit_vector
 
 CANVAS = 176  # px per side of the lesion's own canvas
 REACH = 1.6  # lesion radii from the centre of the canvas to its side

@@ -26,8 +26,10 @@ NETWORK = "Check the network, this machine's clock, HTTPS_PROXY, NO_PROXY and RE
 REMEDIES = {None: NETWORK, 404: CHANGED, 408: BUSY, 410: CHANGED, 429: BUSY}  # by HTTP status; None: no answer
 
 
-def download_file(url: str, path: Path, size: int, md5: str) -> None:
+def download_file(url: str, path: Path, size: int | None, md5: str) -> None:
     """Download `url`, a file of `size` bytes with this MD5 (hexadecimal), to `path`, unless it is there already.
+
+    If no `size` is known (None), the server is asked for it.
 
     The bytes that have arrived are kept in `path`.part when the download fails or is killed; the next call resumes it.
     The lock of the stage keeps a second download out.
@@ -49,11 +51,12 @@ def download_file(url: str, path: Path, size: int, md5: str) -> None:
     raise UserError(f"The download of {url} failed: in both tries the file's MD5 was not {md5}. {CHANGED}")
 
 
-def complete(url: str, part: Path, size: int) -> None:
+def complete(url: str, part: Path, size: int | None) -> None:
     """Download into `part` until it has `size` bytes; raise UserError if trying again does not help."""
     tries, furthest = 0, file_size(part)
-    while file_size(part) < size:
+    while size is None or file_size(part) < size:
         try:
+            size = size or ask_size(url)
             download_rest(url, part, size)
         except (requests.RequestException, HTTPError) as error:
             status, fault = describe(error)
@@ -63,11 +66,20 @@ def complete(url: str, part: Path, size: int) -> None:
             tries = 1 if have > furthest else tries + 1
             furthest = max(have, furthest)
             if tries == TRIES or remedy not in (NETWORK, BUSY):
-                kept = f". {have:,} of {size:,} bytes are kept in {part}" if have else ""
+                total = f"{size:,}" if size else "unknown"
+                kept = f". {have:,} of {total} bytes are kept in {part}" if have else ""
                 raise UserError(f"The download of {url} failed: {fault}. {remedy}{kept}") from None
             seconds = PAUSE * 2 ** (tries - 1)
             tqdm.write(f"{part.stem}: {fault}; trying again in {seconds:.0f} s", file=sys.stderr)
             time.sleep(seconds)
+
+
+def ask_size(url: str) -> int:
+    """Return the size in bytes that the server states. Not by HEAD: Dataverse's storage answers only GET."""
+    with requests.get(url, headers=HEADERS, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code != 200 or "Content-Length" not in response.headers:
+            raise requests.HTTPError(response=response)
+        return int(response.headers["Content-Length"])
 
 
 def download_rest(url: str, part: Path, size: int) -> None:

@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skinlesion.core.ham10000 import CODES, DIAGNOSES
-from skinlesion.download.sample import make as sample
-from skinlesion.download.sample.lesion import STRUCTURES
+from skinlesion.download import sample
+from skinlesion.drawing import cohorts
+from skinlesion.drawing.lesion import STRUCTURES
 from tests.helpers.chain import ROOT
 
 SEED = 7
@@ -78,7 +79,7 @@ def test_metadata_has_the_gaps_and_values_of_ham10000(metadata):
     assert metadata.age.isna().any()
     assert (metadata.age.dropna() % 5 == 0).all()
     assert set(metadata.sex) == {"male", "female", "unknown"}
-    assert "unknown" in set(metadata.localization) <= set(sample.SITES)
+    assert "unknown" in set(metadata.localization) <= set(cohorts.SITES)
     assert set(metadata.dx_type) == {"histo", "follow_up", "consensus", "confocal"}
     assert set(metadata[malignant].dx_type) == {"histo"}
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from skinlesion.download import transfer
-from skinlesion.download.transfer import check_room, download_file
+from skinlesion.runtime import transfer
 from skinlesion.runtime.errors import UserError
-from tests.download.server import Answer, Handler, cut, good, md5, send, serving, stall
+from skinlesion.runtime.transfer import check_room, download_file
+from tests.helpers.server import Answer, Handler, cut, good, md5, send, serving, stall
 
 CHUNK = transfer.CHUNK
 BODY = random.Random(1).randbytes(5 * CHUNK + 17)
@@ -87,7 +87,7 @@ def test_a_cut_download_resumes_where_it_was(path: Path) -> None:
 
 
 def test_a_killed_download_resumes(path: Path, part: Path) -> None:
-    code = "import sys; from pathlib import Path; from skinlesion.download.transfer import download_file\n"
+    code = "import sys; from pathlib import Path; from skinlesion.runtime.transfer import download_file\n"
     code += "download_file(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
     with serving(BODY, stall(4 * CHUNK), good) as server:
         process = subprocess.Popen([sys.executable, "-c", code, server.url, str(path), str(SIZE), MD5])

@@ -10,10 +10,11 @@ from math import sqrt
 import cv2
 import numpy as np
 
-from skinlesion.download.sample.lesion import CANVAS, STRUCTURES, UNIT, Canvas, X, Y, as_planes, draw_line, noise_map
-from skinlesion.download.sample.noise import NORMAL, Generator, cosine, smooth_noise, smooth_step, unit_vector
+from skinlesion.drawing.lesion import CANVAS, STRUCTURES, UNIT, Canvas, X, Y, as_planes, draw_line, noise_map
+from skinlesion.drawing.noise import NORMAL, Generator, cosine, smooth_noise, smooth_step, unit_vector
 
 WIDTH, HEIGHT = 200, 150
+JPEG_QUALITY = 92
 ATYPICAL_SHARE, ATYPICAL_STRENGTH = 0.075, 0.3  # this share of the lesions has structures of this relative strength
 
 SKINS = np.array([(232, 190, 172), (222, 168, 158), (208, 160, 134), (236, 184, 184)], np.float32)
@@ -35,7 +36,15 @@ class Appearance:
     structures: dict[str, float]  # strengths 0-1 of the rows of STRUCTURES
 
 
-def draw_image(appearance: Appearance, seed: int, lesion: int, view: int) -> np.ndarray:
+@dataclass(frozen=True)
+class Camera:
+    """How a camera differs from the sample's: factors of red, green and blue, and a darker rim in every picture."""
+
+    cast: tuple[float, float, float] = (1, 1, 1)
+    vignette: float = 0  # least share of the light that is lost in the corners
+
+
+def draw_image(appearance: Appearance, seed: int, lesion: int, view: int, camera: Camera = Camera()) -> np.ndarray:
     """Draw one view of one lesion: uint8 RGB (HEIGHT, WIDTH, 3), the same for the same arguments."""
     lesion_rng = np.random.default_rng([seed, lesion])
     view_rng = np.random.default_rng([seed, lesion, view + 1])  # NumPy takes [a, b] and [a, b, 0] for the same seed
@@ -46,7 +55,7 @@ def draw_image(appearance: Appearance, seed: int, lesion: int, view: int) -> np.
     image = draw_skin(tone, view_rng)
     add_lesion(image, canvas, size, view_rng)
     add_hairs(image, view_rng)
-    return photograph(image, view_rng)
+    return photograph(image, camera, view_rng)
 
 
 def draw_lesion(appearance: Appearance, rng: Generator) -> np.ndarray:
@@ -108,20 +117,27 @@ def add_hairs(image: np.ndarray, rng: Generator) -> None:
     image += 0.75 * cv2.GaussianBlur(mask, (0, 0), 0.4) / np.float32(255) * (as_planes((54, 38, 32)) - image)
 
 
-def photograph(image: np.ndarray, rng: Generator) -> np.ndarray:
+def photograph(image: np.ndarray, camera: Camera, rng: Generator) -> np.ndarray:
     """Add blur, lighting, colour cast, vignette and sensor noise; return uint8 RGB (HEIGHT, WIDTH, 3)."""
     focus = rng.uniform(0.2, 0.55)
     image = np.stack([cv2.GaussianBlur(plane, (0, 0), focus) for plane in to_bytes(image)])
     x = np.linspace(-1, 1, WIDTH, dtype=np.float32)
     y = np.linspace(-1, 1, HEIGHT, dtype=np.float32)[:, None]
-    vignette = float(rng.choice((0.0, 0.12, 0.3, 0.75), p=(0.35, 0.3, 0.2, 0.15)))
+    vignette = max(float(rng.choice((0.0, 0.12, 0.3, 0.75), p=(0.35, 0.3, 0.2, 0.15))), camera.vignette)
     corner = np.sqrt((x - rng.normal(0, 0.05)) ** 2 + ((y - rng.normal(0, 0.05)) * HEIGHT / WIDTH) ** 2)
     dark = np.clip((corner - 0.72) / 0.42, 0, 1)
     light = 1 - vignette * dark * np.sqrt(dark)
     light *= (1 + rng.normal(0, 0.03) * x + rng.normal(0, 0.03) * y) * rng.uniform(0.86, 1.1)
     grain = cv2.LUT(np.frombuffer(rng.bytes(image.size), np.uint8), NORMAL).reshape(image.shape)
-    return cv2.merge(to_bytes(image * light * as_planes(rng.normal(1, 0.025, 3)) + 1.6 * grain))
+    cast = rng.normal(1, 0.025, 3) * camera.cast
+    return cv2.merge(to_bytes(image * light * as_planes(cast) + 1.6 * grain))
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """Return an image (H, W, 3), RGB, as the bytes of a JPEG file."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
