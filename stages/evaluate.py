@@ -1,9 +1,11 @@
 """Evaluate: predictions, metrics and the tables of the plots; the only stage that opens the test split."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from skinlesion.core import tables
-from skinlesion.evaluate import decision, floors, results
+from skinlesion.evaluate import decision, external, floors, results
 from skinlesion.model import dataset, predictions
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -17,10 +19,14 @@ def main() -> dict:
 
     how = settings.evaluate
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
+    rows, about, near_copies = external.read(splits)
+    splits, metadata = (pd.concat(both, ignore_index=True) for both in ((splits, rows), (metadata, about)))
     patients = floors.predict_patients(splits, metadata, settings.seed)
     trained = bundle.load(paths.MODEL)
     calibration, parts = trained.calibration, []
-    for split in ("validation", "test"):
+    for split in ("validation", "test", external.SPLIT):
+        if split not in set(splits["split"]):
+            continue
         _, images, labels = dataset.load(splits, split)
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
         if split == "validation":
@@ -30,17 +36,30 @@ def main() -> dict:
         patient = patients[splits["split"] == split]
         parts.append(predictions.make_table(split, raw, calibration, exponent, patient, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
+    describe_external(settings, near_copies)
     return describe(settings, exponent)
+
+
+def describe_external(settings: params.Params, near_copies: int) -> None:
+    """Write the metrics and tables of the external set, computed from predictions.csv alone."""
+    table, source = tables.read(paths.PREDICTIONS), settings.external.source
+    result = results.evaluate_external(table, settings.seed, settings.evaluate.bootstrap)
+    images = int((table["split"] == external.SPLIT).sum())
+    counts = {"source": source, "images": images, "near_copies_left_out": near_copies}
+    intervals = {"intervals": result.intervals} if images else {}
+    write_json(paths.EXTERNAL_METRICS, {**counts, **result.figures, **intervals})
+    write_tables(paths.EXTERNAL_PLOTS, result.tables)
+    score = f"balanced accuracy {result.figures['balanced_accuracy']} on {images} images" if images else "not scored"
+    left_out = f"; {near_copies} near copies of training images are left out" if near_copies else ""
+    print(f"evaluate: external set ({source}): {score}{left_out}")
 
 
 def describe(settings: params.Params, exponent: float) -> dict:
     """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json."""
-    result = results.evaluate_table(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
+    result = results.evaluate_test(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     rule = {"decision_exponent": exponent} if settings.evaluate.decision != "raw" else {}
     figures = {"protocol": settings.split.protocol, **rule, **result.figures}
-    with replace_folder(paths.EVALUATE_PLOTS) as target:
-        for name, table in result.tables.items():
-            tables.write(target / f"{name}.csv", table, float_format="%.4g")
+    write_tables(paths.EVALUATE_PLOTS, result.tables)
     write_json(paths.INTERVALS_METRICS, result.intervals)
     write_json(paths.TEST_METRICS, figures)
 
@@ -54,6 +73,12 @@ def describe(settings: params.Params, exponent: float) -> dict:
         f"{leaked['with a sibling in train']} of them leak"
     )
     return figures
+
+
+def write_tables(folder: Path, content: dict[str, pd.DataFrame]) -> None:
+    with replace_folder(folder) as target:
+        for name, table in content.items():
+            tables.write(target / f"{name}.csv", table, float_format="%.4g")
 
 
 if __name__ == "__main__":

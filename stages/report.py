@@ -17,6 +17,7 @@ def main() -> None:
         "split": settings.split,
         "model": model,
         "train": settings.train,
+        "external": settings.external,
         "evaluate": settings.evaluate,
         "backbones": {model.backbone: settings.backbone},
         "heads": {model.head: settings.head},

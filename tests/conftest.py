@@ -39,8 +39,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def with_values(content: dict, changes: dict[str, Any]) -> dict:
-    """A copy of `content`, a document of params, with values by dotted key; `...` takes a key out."""
+    """A copy of `content`, a document of params, with values by dotted key; `...` takes a key out.
+
+    With another data.source than the sample, external.source is none: that set is drawn, as the sample.
+    """
     content = yaml.safe_load(yaml.safe_dump(content))
+    if changes.get("data.source", "sample") != "sample":
+        changes = {"external.source": "none", **changes}
     for key, value in changes.items():
         *sections, last = key.split(".")
         section = content

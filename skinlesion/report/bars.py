@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from skinlesion.core.ham10000 import CODES, COLOURS, NAMES
 from skinlesion.report.figures import Chart, draw_chart
 from skinlesion.report.inputs import Inputs
+from skinlesion.report.wording import SETS
 
 MEASURES = {"sensitivity": "sensitivity", "precision": "precision", "f1": "F1"}
 PANELS = {"age": ("age, in years", "viridis"), "sex": ("sex", "Set2"), "localization": ("site", "tab20")}  # -> colours
@@ -18,16 +19,16 @@ UNKNOWN, GREY = "unknown", "#c9cdd4"
 WRAPPED = {code: textwrap.fill(name, 19) for code, name in NAMES.items()}
 
 
-def count_confusions(inputs: Inputs) -> np.ndarray:
-    """Count test images by true class (rows) and predicted class (columns): (7, 7), in the order of CODES."""
-    table = inputs.tables["confusion"]
+def count_confusions(inputs: Inputs, on: str = "test") -> np.ndarray:
+    """Count a set's images by true class (rows) and predicted class (columns): (7, 7), in the order of CODES."""
+    table = inputs.scores("confusion", on)
     counts = pd.crosstab(table["actual"], table["predicted"])
     return counts.reindex(index=list(CODES), columns=list(CODES), fill_value=0).to_numpy()
 
 
-def draw_confusion(inputs: Inputs, percent: bool = False) -> Chart:
-    """Draw the confusion matrix in images or in % of each row, coloured by the latter; empty cells have no images."""
-    images = count_confusions(inputs)
+def draw_confusion(inputs: Inputs, percent: bool = False, on: str = "test") -> Chart:
+    """Draw a set's confusion matrix in images or in % of each row, coloured by the latter; empty cells: no images."""
+    images = count_confusions(inputs, on)
     shares = images / np.maximum(images.sum(axis=1, keepdims=True), 1)
 
     def draw(figure: Figure) -> None:
@@ -48,7 +49,7 @@ def draw_confusion(inputs: Inputs, percent: bool = False) -> Chart:
 
     unit = "% of each row" if percent else "images"
     alt = f"True class against predicted class, in {unit}."
-    return draw_chart(f"Confusion matrix, in {unit}", alt, (5.6, 4.6), draw)
+    return draw_chart(f"Confusion matrix, {SETS[on]}, in {unit}", alt, (5.6, 4.6), draw)
 
 
 def draw_class_metrics(inputs: Inputs) -> Chart:

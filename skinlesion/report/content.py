@@ -5,7 +5,7 @@ import pandas as pd
 from skinlesion.core.ham10000 import CODES, DIAGNOSES, MALIGNANT
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Cell, Estimate, Table, count, missing, number
-from skinlesion.report.wording import name_class, name_measure, read_estimate
+from skinlesion.report.wording import SETS, name_class, name_measure, read_estimate
 
 CLASS_MEASURES = ("sensitivity", "specificity", "precision", "f1", "roc_auc")
 SUBGROUP_MEASURES = ("balanced_accuracy", "melanoma_sensitivity")
@@ -22,15 +22,16 @@ FLOORS = {
     "images": "the images (this model)",
     "fusion": "images with age, sex and site",
 }
+HEADERS = {"test": "Test", "external": "External"}
 STRATA = {"all": "all test images", "without": "without a sibling in train"}
 
 
 def tabulate_metrics(inputs: Inputs) -> Table:
-    """Tabulate metrics/test.json, with the intervals that exist."""
+    """Tabulate the metrics of each set that was scored, with the intervals that exist."""
     beside = tuple(f"{model}_" for model in FLOORS)  # these have a table of their own
     names = [name for name in inputs.metrics["test"] if name != "protocol" and not name.startswith(beside)]
-    rows = [(name_measure(name), read_estimate(inputs, name)) for name in names]
-    return Table("Metrics on the test split, some with 95% CI", ("Metric", "Value"), rows)
+    rows = [(name_measure(name), *(read_estimate(inputs, name, on) for on in inputs.scored)) for name in names]
+    return Table("Metrics, some with 95% CI", ("Metric", *(HEADERS[on] for on in inputs.scored)), rows)
 
 
 def tabulate_floors(inputs: Inputs) -> Table:
@@ -46,19 +47,19 @@ def tabulate_floors(inputs: Inputs) -> Table:
     )
 
 
-def tabulate_classes(inputs: Inputs) -> Table:
-    """Tabulate images and metrics of each class, and of malignant against benign in the last row."""
-    table = inputs.tables["classes"]
+def tabulate_classes(inputs: Inputs, on: str = "test") -> Table:
+    """Tabulate images and metrics of each class in a set, and of malignant against benign in the last row."""
+    table = inputs.scores("classes", on)
     support = table.drop_duplicates("dx").set_index("dx")["support"].reindex(CODES, fill_value=0)
     rows: list[tuple[Cell, ...]] = []
     for diagnosis in DIAGNOSES:
         kind, images = "malignant" if diagnosis.malignant else "benign", support[diagnosis.code]
-        estimates = read_class_estimates(table[table["dx"] == diagnosis.code]) if images else ["not in the test split"]
+        estimates = read_class_estimates(table[table["dx"] == diagnosis.code]) if images else [f"not in {SETS[on]}"]
         rows.append((name_class(diagnosis.code), kind, count(images), *estimates))
-    together = read_class_estimates(inputs.tables["malignant"])
+    together = read_class_estimates(inputs.scores("malignant", on))
     rows.append(("malignant against benign, at probability 0.5", "all", count(support[[*MALIGNANT]].sum()), *together))
     columns = ("Diagnosis", "Kind", "Images", *map(name_measure, CLASS_MEASURES))
-    return Table("Metrics by class on the test split, with 95% CI", columns, rows, words=2)
+    return Table(f"Metrics by class on {SETS[on]}, with 95% CI", columns, rows, words=2)
 
 
 def read_class_estimates(rows: pd.DataFrame) -> list[Estimate]:
@@ -68,33 +69,39 @@ def read_class_estimates(rows: pd.DataFrame) -> list[Estimate]:
 
 
 def tabulate_operating_points(inputs: Inputs) -> Table:
-    """Tabulate melanoma sensitivity at the specificities that validation aimed at."""
-    rows = [
-        (f"{row.target_specificity:.0%}", *map(number, (row.threshold, row.specificity)), sensitivity)
-        for row in inputs.tables["operating_points"].itertuples()
-        for sensitivity in [Estimate(row.sensitivity, row.low, row.high)]
-    ]
-    columns = ("Target specificity", "Threshold", "Specificity on test", "Sensitivity on test")
-    return Table("Melanoma against the rest, with thresholds chosen on validation", columns, rows)
-
-
-def tabulate_calibration(inputs: Inputs) -> Table:
-    """Tabulate the errors of each variant of the probabilities."""
-    table = inputs.tables["calibration"].set_index("variant")
-    rows = [(variant, *map(number, row)) for variant, row in table.iterrows()]
-    return Table("Calibration on the test split", ("Probabilities", *map(name_measure, table.columns)), rows)
-
-
-def tabulate_subgroups(inputs: Inputs) -> Table:
-    """Tabulate metrics of each subgroup, or the remark that it has too few lesions."""
+    """Tabulate melanoma sensitivity on each set at the specificities that validation aimed at."""
+    points = {on: inputs.scores("operating_points", on) for on in inputs.scored}
     rows: list[tuple[Cell, ...]] = []
-    for row in inputs.tables["subgroups"].to_dict("records"):
+    for index, row in points["test"].iterrows():
+        scores = (cell for table in points.values() for cell in read_point(table.loc[index]))
+        rows.append((f"{row['target_specificity']:.0%}", number(row["threshold"]), *scores))
+    columns = [f"{measure} on {on}" for on in points for measure in ("Specificity", "Sensitivity")]
+    title = "Melanoma against the rest, with thresholds chosen on validation"
+    return Table(title, ("Target specificity", "Threshold", *columns), rows)
+
+
+def read_point(row: pd.Series) -> tuple[str, Estimate]:
+    """Read specificity and sensitivity at one threshold."""
+    return number(row["specificity"]), Estimate(row["sensitivity"], row["low"], row["high"])
+
+
+def tabulate_calibration(inputs: Inputs, on: str = "test") -> Table:
+    """Tabulate the errors of each variant of the probabilities on a set."""
+    table = inputs.scores("calibration", on).set_index("variant")
+    rows = [(variant, *map(number, row)) for variant, row in table.iterrows()]
+    return Table(f"Calibration on {SETS[on]}", ("Probabilities", *map(name_measure, table.columns)), rows)
+
+
+def tabulate_subgroups(inputs: Inputs, on: str = "test") -> Table:
+    """Tabulate metrics of each subgroup of a set, or the remark that it has too few lesions."""
+    rows: list[tuple[Cell, ...]] = []
+    for row in inputs.scores("subgroups", on).to_dict("records"):
         value = DIAGNOSED_BY.get(row["value"], row["value"])
         estimates = [Estimate(*(row[name + end] for end in ("", "_low", "_high"))) for name in SUBGROUP_MEASURES]
         cells = estimates if missing(row["note"]) else [row["note"]]
         rows.append((row["subgroup"], value, count(row["lesions"]), count(row["images"]), *cells))
     columns = ("Subgroup", "Value", "Lesions", "Images", *map(name_measure, SUBGROUP_MEASURES))
-    return Table("Metrics by subgroup on the test split, with 95% CI", columns, rows, words=2)
+    return Table(f"Metrics by subgroup on {SETS[on]}, with 95% CI", columns, rows, words=2)
 
 
 def tabulate_leaks(inputs: Inputs) -> Table:

@@ -8,6 +8,7 @@ from skinlesion.core.ham10000 import COLOURS, DIAGNOSES, NAMES
 from skinlesion.report.figures import Chart, draw_chart
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import number
+from skinlesion.report.wording import SETS
 
 GREY = "#8a8f98"
 STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diagnosis in DIAGNOSES} | {
@@ -17,6 +18,8 @@ STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diag
     "calibrated": {"color": "#0072b2", "marker": "o", "markersize": 4},
     "natural": {"color": "#009e73", "marker": "o", "markersize": 4},
     "model": {"color": "#0072b2", "linewidth": 2.2},
+    "test": {"color": "#0072b2", "linewidth": 2.2},
+    "external": {"color": "#d55e00", "linewidth": 2.2},
     "treat all": {"color": GREY},
     "treat none": {"color": "#222222", "linestyle": "--"},
 }
@@ -72,10 +75,22 @@ def draw_precision_recall(inputs: Inputs) -> Chart:
     return draw_unit_square(title, alt, inputs.tables["precision_recall"], NAMES, columns=2)
 
 
-def draw_reliability(inputs: Inputs) -> Chart:
+def draw_reliability(inputs: Inputs, on: str = "test") -> Chart:
     names = {line: line for line in ("perfect", "raw", "calibrated", "natural")}
-    alt = "Accuracy against confidence of each variant, in bins of equally many test images."
-    return draw_unit_square("Reliability diagram", alt, inputs.tables["reliability"], names, columns=4)
+    alt = "Accuracy against confidence of each variant, in bins of equally many images."
+    return draw_unit_square(f"Reliability diagram, {SETS[on]}", alt, inputs.scores("reliability", on), names, columns=4)
+
+
+def draw_referral(inputs: Inputs) -> Chart:
+    names = {on: f"{SETS[on]}, area {number(inputs.metrics[on]['aurc'])}" for on in inputs.scored}
+    table = inputs.tables["referral"]
+
+    def draw(figure: Figure) -> None:
+        axes = plot_lines(figure, table, names, columns=2)
+        axes.set(xlim=(0, 1.01), ylim=(min(0.5, float(table["accuracy"].min())), 1.01))
+
+    title, alt = "Accuracy on the images that are not referred", "Accuracy against coverage of each set."
+    return draw_chart(title, alt, (5.6, 4.6), draw)
 
 
 def draw_decision_curve(inputs: Inputs) -> Chart:

@@ -18,13 +18,15 @@ METRICS = {
     "split": paths.SPLIT_METRICS,
     "train": paths.TRAIN_METRICS,
     "test": paths.TEST_METRICS,
+    "external": paths.EXTERNAL_METRICS,
     "intervals": paths.INTERVALS_METRICS,
 }
-CURVES = ("roc", "precision_recall", "reliability", "decision_curve")
-SCORES = ("classes", "malignant", "floors", "subgroups", "operating_points", "calibration", "leaks")
-EVALUATED = ("confusion", *SCORES, *CURVES)
+# Of the test split and of the external set.
+SCORES = ("confusion", "classes", "malignant", "reliability", "calibration", "subgroups", "operating_points")
+OF_TEST = ("roc", "precision_recall", "decision_curve", "referral", "floors", "leaks")
 TABLES = {
-    **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in EVALUATED},
+    **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in (*SCORES, *OF_TEST)},
+    **{f"external_{name}": paths.EXTERNAL_PLOTS / f"{name}.csv" for name in SCORES},
     **{name: paths.EXPLORE_PLOTS / f"{name}.csv" for name in ("age", "sex", "localization")},
     "history": paths.HISTORY,
 }
@@ -55,6 +57,15 @@ class Inputs:
     @property
     def protocol(self) -> str:
         return self.params["split"]["protocol"]
+
+    @property
+    def scored(self) -> list[str]:
+        """Which sets of images were scored: test, and external if there is an external set."""
+        return ["test", "external"] if self.metrics["external"]["images"] else ["test"]
+
+    def scores(self, name: str, on: str) -> pd.DataFrame:
+        """Return a table of SCORES of the set `on`: test or external."""
+        return self.tables[name if on == "test" else f"{on}_{name}"]
 
 
 def read(params: dict[str, Any]) -> Inputs:

@@ -33,8 +33,15 @@ MEASURES = {
     "precision_macro": "Precision, macro",
     "average_precision_macro": "Average precision, macro",
     "malignant_roc_auc": "ROC-AUC, malignant against benign",
+    "aurc": "Area under the risk-coverage curve",
     "brier": "Brier score (0 to 2)",
     "calibration_error": "Expected calibration error",
+}
+SETS = {"test": "the test split", "external": "the external set"}
+EXTERNAL_SETS = {
+    "sample": "A second synthetic set, drawn as if by another camera",
+    "isic2018": "The official test set of ISIC 2018, task 3",
+    "archive": "The labelled set in external.archive",
 }
 WITH, WITHOUT = "with a sibling in train", "without"
 
@@ -53,10 +60,22 @@ def name_dataset(inputs: Inputs) -> str:
     return "the synthetic sample" if inputs.source == "sample" else "HAM10000"
 
 
-def read_estimate(inputs: Inputs, name: str) -> Estimate:
-    """Read a metric of metrics/test.json with its interval."""
-    interval = inputs.metrics["intervals"].get(name, {})
-    return Estimate(inputs.metrics["test"].get(name), interval.get("low"), interval.get("high"))
+def read_estimate(inputs: Inputs, name: str, on: str = "test") -> Estimate:
+    """Read a metric of the set `on` (test or external) with its interval."""
+    figures = inputs.metrics[on]
+    intervals = inputs.metrics["intervals"] if on == "test" else figures.get("intervals", {})
+    interval = intervals.get(name, {})
+    return Estimate(figures.get(name), interval.get("low"), interval.get("high"))
+
+
+def describe_external(inputs: Inputs) -> str:
+    """Say what the external set is, how many images were scored, and how many were left out."""
+    external = inputs.metrics["external"]
+    if not external["images"]:
+        return "No external set was scored (external.source: none)."
+    copies = external["near_copies_left_out"]
+    left_out = f" {count(copies)} near copies of training images were left out." if copies else ""
+    return f"{EXTERNAL_SETS[external['source']]}: {count(external['images'])} images.{left_out}"
 
 
 def count_leaked(inputs: Inputs) -> int:

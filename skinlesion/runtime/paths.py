@@ -16,6 +16,12 @@ METADATA = MERGED / "metadata.csv"
 BALANCED = Path("data/balanced")
 MANIFEST = BALANCED / "manifest.csv"
 
+EXTERNAL = Path("data/external")
+EXTERNAL_IMAGES = EXTERNAL / "images"
+EXTERNAL_METADATA = EXTERNAL / "metadata.csv"
+EXTERNAL_PAIRS = EXTERNAL / "near_duplicates.csv"  # image_id_1 of the external set, image_id_2 of HAM10000
+EXTERNAL_DOWNLOAD = Path("data/.isic2018-download")
+
 SPLITS = Path("data/splits.csv")
 PREDICTIONS = Path("data/predictions.csv")
 MODEL = Path("models/model.keras")
@@ -24,11 +30,13 @@ DATA_METRICS = Path("metrics/data.json")
 SPLIT_METRICS = Path("metrics/split.json")
 TRAIN_METRICS = Path("metrics/train.json")
 TEST_METRICS = Path("metrics/test.json")
+EXTERNAL_METRICS = Path("metrics/external.json")
 INTERVALS_METRICS = Path("metrics/intervals.json")
 
 EXPLORE_PLOTS = Path("plots/explore")
 BALANCE_PLOTS = Path("plots/balance")
 EVALUATE_PLOTS = Path("plots/evaluate")
+EXTERNAL_PLOTS = Path("plots/external")
 EXPLAIN_PLOTS = Path("plots/explain")
 HISTORY = Path("plots/history.csv")
 

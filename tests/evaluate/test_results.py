@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from skinlesion.core.ham10000 import CODES
-from skinlesion.evaluate.results import evaluate_table
+from skinlesion.evaluate.results import evaluate_test
 from skinlesion.model.predictions import ABOUT, COLUMNS, PATIENT, VARIANTS
 
-HEADLINE = "confusion roc precision_recall classes malignant floors leaks subgroups"
+HEADLINE = "confusion roc precision_recall classes malignant floors leaks subgroups referral"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_table_changes_only_with_the_columns_that_it_depends_on(split: str, co
     columns = ["group"] if column == "group" else [column + code for code in CODES]
     other, members = table.copy(), table["split"] == split
     other.loc[members, columns] = table.loc[members, columns].sample(frac=1, random_state=1).to_numpy()
-    before, after = (evaluate_table(each, seed=1, bootstrap=50) for each in (table, other))
+    before, after = (evaluate_test(each, seed=1, bootstrap=50) for each in (table, other))
     assert {name for name, rows in before.tables.items() if not rows.equals(after.tables[name])} == {*changed.split()}
     assert (before.figures == after.figures) == ("floors" not in changed or column == "group")
     assert (before.intervals == after.intervals) == ("classes" not in changed)

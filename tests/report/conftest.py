@@ -20,7 +20,9 @@ LESIONS = {"akiec": 8, "bcc": 12, "bkl": 20, "df": 5, "mel": 24, "nv": 120, "vas
 SITES = {"back": 0.5, "face": 0.2, "lower extremity": 0.28, "ear": 0.02}
 
 
-def make_predictions(lesions: dict[str, int] = LESIONS, leaked: float = 0.0) -> pd.DataFrame:
+def make_predictions(
+    lesions: dict[str, int] = LESIONS, leaked: float = 0.0, splits: tuple[str, ...] = ("validation", "test", "external")
+) -> pd.DataFrame:
     """Make a table as predictions.csv, with so many lesions per class and split, every third with two images.
 
     Args:
@@ -29,7 +31,7 @@ def make_predictions(lesions: dict[str, int] = LESIONS, leaked: float = 0.0) -> 
     random = np.random.default_rng(5)
     table = pd.DataFrame(
         {"split": split, "dx": code, "group": f"{split}_{code}_{lesion}", "lesion_images": 1 + (lesion % 3 == 0)}
-        for split in ("validation", "test")
+        for split in splits
         for code in CODES
         for lesion in range(lesions[code])
         for view in range(1 + (lesion % 3 == 0))
@@ -68,7 +70,9 @@ def make_history(phases: int) -> pd.DataFrame:
 
 def make_metrics(table: pd.DataFrame, protocol: str) -> dict[str, dict]:
     """Make what the stages before evaluate write to metrics/."""
-    per_class = {split: rows["dx"].value_counts().to_dict() for split, rows in table.groupby("split")}
+    per_class = {
+        split: rows["dx"].value_counts().to_dict() for split, rows in table.groupby("split") if split != "external"
+    }
     per_class = {"train": dict.fromkeys(CODES, 120), **per_class}
     train = {"parameters": 11189703, "epochs": 20, "best_epoch": 4}
     return {
@@ -94,8 +98,11 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
         model, plain = settings.model, to_plain(settings)
         used = {"backbones": model.backbone, "heads": model.head, "configurations": model.configuration}
         table = make_predictions(**of_predictions)
-        evaluated = results.evaluate_table(table, seed=1, bootstrap=200)
-        tables = {**evaluated.tables, **counts.tables(table), "history": make_history(len(settings.phases))}
+        evaluated, external = (
+            evaluate(table, seed=1, bootstrap=200) for evaluate in (results.evaluate_test, results.evaluate_external)
+        )
+        outside = {f"external_{name}": content for name, content in external.tables.items()}
+        tables = {**evaluated.tables, **outside, **counts.tables(table), "history": make_history(len(settings.phases))}
         for name, content in tables.items():  # as evaluate writes them
             content.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
         for name in PICTURES:
@@ -106,6 +113,13 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
                 **make_metrics(table, settings.split.protocol),
                 "test": {"protocol": settings.split.protocol, **evaluated.figures},
                 "intervals": evaluated.intervals,
+                "external": {
+                    "source": "sample" if settings.data.source == "sample" else "isic2018",
+                    "images": int((table["split"] == "external").sum()),
+                    "near_copies_left_out": 3,
+                    **external.figures,
+                    "intervals": external.intervals,
+                },
             },
             tables={name: pd.read_csv(folder / f"{name}.csv") for name in tables if name != "class_counts"},
             pictures={name: Path(folder / f"{name}.png") for name in PICTURES},

@@ -68,7 +68,7 @@ def test_protocol_and_leakage_are_named(cards: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", RESULTS)
 def test_tables_are_whole_and_without_nan(cards: dict[str, str], name: str) -> None:
     tables = [block.splitlines() for block in cards[name].split("\n\n") if block.startswith("| ")]
-    assert len(tables) == 7
+    assert len(tables) == 10
     assert all(len({line.count("|") for line in table}) == 1 for table in tables)
     assert not re.search(r"\b(nan|None|NaN)\b|\{\{|\{%|\n\n\n", cards[name])
 

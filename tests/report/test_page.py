@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.report import bars, page
+from skinlesion.report import bars, card, page
 from skinlesion.report.inputs import PICTURES, Inputs
 
 RESULTS = ("honest", "leaking", "on_sample")
@@ -33,6 +33,11 @@ def text_of(page: str, tag: str) -> str:
     """The text of all elements with this tag; the parser refuses elements that are not closed."""
     elements = ElementTree.fromstring(page).iter(tag)
     return " ".join(" ".join(" ".join(element.itertext()).split()) for element in elements)
+
+
+def section_of(page: str, name: str) -> str:
+    """The text of one section."""
+    return " ".join("".join(ElementTree.fromstring(page).find(f".//section[@id='{name}']").itertext()).split())
 
 
 def with_table(inputs: Inputs, name: str, table: pd.DataFrame) -> Inputs:
@@ -64,7 +69,7 @@ def test_nothing_is_loaded_from_elsewhere(text: str) -> None:
 
 def test_charts_and_pictures_are_whole_and_described(text: str) -> None:
     images = [*ElementTree.fromstring(text).iter("img")]
-    assert len(images) == 9 + len(PICTURES)
+    assert len(images) == 12 + len(PICTURES)
     for image in images:
         assert len(image.get("alt")) > 20
         kind, content = image.get("src").removeprefix("data:").split(";base64,")
@@ -121,9 +126,12 @@ def test_one_epoch_and_small_subgroups_have_a_page_too(honest: Inputs) -> None:
 def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
     figures = {**honest.metrics["test"], "balanced_accuracy": 0.6124, "accuracy": 0.7861}
     intervals = {"balanced_accuracy": {"low": 0.5712, "high": 0.6549}, "accuracy": {"low": 0.76, "high": 0.81}}
-    text = page.render(replace(honest, metrics={**honest.metrics, "test": figures, "intervals": intervals}))
+    external = {**honest.metrics["external"], "balanced_accuracy": 0.5}
+    metrics = {**honest.metrics, "test": figures, "intervals": intervals, "external": external}
+    text = page.render(replace(honest, metrics=metrics))
     header = text_of(text, "header")
-    assert "Balanced accuracy 0.612 95% CI 0.57 to 0.65 Accuracy 0.786 95% CI 0.76 to 0.81 Split by lesion" in header
+    assert "Balanced accuracy 0.612 95% CI 0.57 to 0.65 Accuracy 0.786 95% CI 0.76 to 0.81 Balanced" in header
+    assert "Balanced accuracy, external 0.500 95% CI" in header
     assert f"0 of {len(honest.tables['confusion'])} test images" in header
     assert '<div class="good">' in text
 
@@ -160,3 +168,15 @@ def test_confusion_has_truth_in_rows_and_prediction_in_columns(honest: Inputs) -
     counts = bars.count_confusions(with_table(honest, "confusion", table))
     assert counts.sum() == 3
     assert (counts[4, 4], counts[4, 5], counts[5, 4], counts[5, 5]) == (1, 1, 0, 1)
+
+
+def test_the_external_set_has_its_columns_or_a_sentence_that_there_is_none(
+    honest: Inputs, make_inputs: Callable
+) -> None:
+    section = section_of(page.render(honest), "external")
+    assert f"ISIC 2018, task 3: {honest.metrics['external']['images']} images. 3 near copies" in section
+    without = make_inputs({"data.source": "kaggle"}, splits=("validation", "test"))
+    text = page.render(without)
+    assert "No external set was scored (external.source: none)" in section_of(text, "external")
+    assert "external</h2>" not in text
+    assert card.render(without).count("No external set was scored") == 1

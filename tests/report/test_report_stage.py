@@ -19,8 +19,9 @@ from tests.helpers.chain import ROOT
 
 def write_inputs(inputs: Inputs, folder: Path) -> None:
     """Write what the stages before leave: metrics, tables and pictures."""
-    for path in (paths.EVALUATE_PLOTS, paths.EXPLORE_PLOTS, paths.EXPLAIN_PLOTS, paths.BALANCE_PLOTS, Path("metrics")):
-        (folder / path).mkdir(parents=True)
+    written = {**report_inputs.METRICS, **report_inputs.TABLES, **report_inputs.PICTURES}
+    for path in {path.parent for path in written.values()}:
+        (folder / path).mkdir(parents=True, exist_ok=True)
     for name, path in report_inputs.METRICS.items():
         (folder / path).write_text(json.dumps(inputs.metrics[name]))
     for name, path in report_inputs.TABLES.items():

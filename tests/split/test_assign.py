@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from skinlesion.balance import plan
-from skinlesion.merge import groups, metadata
+from skinlesion.core import metadata
+from skinlesion.merge import groups
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import sections

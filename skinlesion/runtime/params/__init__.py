@@ -14,7 +14,7 @@ from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.messages import describe, hint
 from skinlesion.runtime.params.rows import Backbone, Configuration, Count, Head, HeadLayer, Phase, Section, Seed
-from skinlesion.runtime.params.sections import Balance, Data, Evaluate, Images, Model, Split, Train
+from skinlesion.runtime.params.sections import Balance, Data, Evaluate, External, Images, Model, Split, Train
 from skinlesion.runtime.pretrained import PYPI, find_package_weights
 
 Document = TypeVar("Document", bound=BaseModel)
@@ -38,6 +38,7 @@ class Params(Networks):
     split: Split
     model: Model
     train: Train
+    external: External
     evaluate: Evaluate
     configurations: dict[str, Configuration]
 
@@ -47,6 +48,9 @@ class Params(Networks):
         for key, table in tables.items():
             if (name := getattr(self.model, key)) not in table:
                 raise ValueError(f"model.{key} is {name!r}, but {key}s has no such row{hint(name, list(table))}")
+        if (self.external.source == "sample") != (self.data.source == "sample") and self.external.source != "none":
+            sources = f"external.source is {self.external.source}, but data.source is {self.data.source}"
+            raise ValueError(f"{sources}: one set is drawn, the other is not. Set external.source: none, or change one")
         backbone, size, smallest = self.model.backbone, self.images.size, self.backbone.smallest
         if size < smallest:
             raise ValueError(f"images.size is {size} px, but {backbone} needs {smallest}. Set {smallest} or larger")

@@ -158,6 +158,17 @@ class Train(Section):
         return self
 
 
+class External(Section):
+    source: Literal["none", "sample", "isic2018", "archive"]
+    archive: Path | None
+
+    @model_validator(mode="after")
+    def check(self) -> "External":
+        if self.source == "archive" and self.archive is None:
+            raise ValueError("source is archive, but archive is null. Set external.archive: path of a zip or folder")
+        return self
+
+
 class Evaluate(Section):
     batch_size: Count
     tta: Literal[1, 8]
