@@ -1,4 +1,4 @@
-"""Checks of output paths before any work: predict and export replace no input, and only files that they wrote.
+"""Checks of output paths before any work: commands replace no input, and only files that they wrote.
 
 Their own files are recognised by their first bytes.
 """

@@ -1,14 +1,12 @@
 """The two sides of a comparison: the small result files of a commit, and those of the working tree."""
 
 import csv
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from skinlesion.commands.revisions import list_outputs, parse_file, resolve_revision
 from skinlesion.report.provenance import git
 from skinlesion.report.table import Estimate
 from skinlesion.runtime import paths
@@ -48,17 +46,14 @@ class Side:
 
 
 def read_commit(base: str) -> Side:
-    """Read the side of a branch, tag or commit; raise UserError where Git does not know it, or there is no Git."""
-    here = Path()
-    if git(here, "rev-parse", "--is-inside-work-tree") != "true":
-        raise UserError("This folder is not under Git, and pr-report compares with a commit. Run it in a clone")
-    commit = git(here, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
+    """Read the side of a branch, tag, commit or experiment; raise UserError if it is unknown, or there is no Git."""
+    commit = resolve_revision(base)
     if commit is None:
         branch = base.removeprefix("origin/")
         remedy = f"git fetch origin {branch}, then skinlesion pr-report origin/{branch}"
-        fault = f"BASE {base!r} is no branch, tag or commit of this clone"
+        fault = f"BASE {base!r} is no branch, tag, commit or experiment of this clone"
         raise UserError(f"{fault}. If it is a branch on the server: {remedy}")
-    return read_side(base, lambda path: git(here, "show", f"{commit}:./{path.as_posix()}"))
+    return read_side(base, lambda path: git(Path(), "show", f"{commit}:./{path.as_posix()}"))
 
 
 def read_working_tree() -> Side:
@@ -73,16 +68,8 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
     """Read a side from its files; `read` returns a file's text, or None where the file is missing."""
 
     def parse(path: Path) -> dict[str, Any]:
-        try:
-            content = (json.loads if path.suffix == ".json" else yaml.safe_load)(read(path) or "{}")
-        except (ValueError, yaml.YAMLError):
-            content = None
-        if not isinstance(content, dict):
-            remedy = "Resolve its merge conflict, if it has one, then run dvc repro"
-            raise UserError(f"{path} of {name} has invalid syntax or no keys. {remedy}")
-        return content
+        return parse_file(read(path), path, name)
 
-    stages = parse(paths.LOCK).get("stages", {}).values()
     table = csv.DictReader((read(CONFUSION) or "").splitlines())
     return Side(
         name,
@@ -90,6 +77,6 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
         intervals=parse(paths.INTERVALS_METRICS),
         split=parse(paths.SPLIT_METRICS),
         params=parse(paths.PARAMS),
-        outputs={out["path"]: out["md5"] for stage in stages for out in stage.get("outs", []) if "md5" in out},
+        outputs=list_outputs(parse(paths.LOCK)),
         predictions=tuple((row["actual"], row["predicted"]) for row in table),
     )
