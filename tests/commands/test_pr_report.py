@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from markdown_it import MarkdownIt
@@ -13,6 +15,9 @@ from markdown_it import MarkdownIt
 from skinlesion.__main__ import main
 from skinlesion.commands.pr_report import cautions, comment
 from skinlesion.commands.pr_report.sides import Side
+from skinlesion.core import tables
+from skinlesion.core.ham10000 import CODES
+from tests.report.conftest import make_predictions
 
 SPLIT = {
     "protocol": "lesion",
@@ -25,7 +30,12 @@ BASE = Side(
     test={"protocol": "lesion", "balanced_accuracy": 0.75},
     intervals={"balanced_accuracy": {"low": 0.5, "high": 0.9}},
     split=SPLIT,
-    params={"data": {"source": "archive"}, "model": {"backbone": "resnet18", "configuration": "A"}},
+    params={
+        "seed": 1,
+        "data": {"source": "archive"},
+        "model": {"backbone": "resnet18", "configuration": "A"},
+        "evaluate": {"bootstrap": 100},
+    },
     outputs={"data/raw": "r", "data/splits.csv": "s"},
     predictions=PREDICTIONS,
 )
@@ -78,7 +88,7 @@ def test_sides_that_cannot_be_compared_are_warned_of(base, here, warned):
 def test_more_training_images_leave_the_figures_comparable_and_are_noted():
     other = replace(HERE, split={**SPLIT, "images": {**SPLIT["images"], "train": 12}}, outputs=OTHER_SPLITS)
     assert cautions.warnings(BASE, other) == []
-    (note,) = cautions.notes(BASE, other)
+    note, _ = cautions.notes(BASE, other)
     assert "test images are the same" in note
 
 
@@ -88,20 +98,44 @@ def test_the_synthetic_sample_is_named_with_its_side():
     assert "(main and this branch)" in cautions.warnings(replace(sample, name="main"), sample)[0]
 
 
+def cached(side: Side, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Side:
+    """The side with its predictions in a stand-in for DVC's cache: a file of the current folder, named by its MD5."""
+    tables.write(Path(f"{side.name}.csv"), table)
+    monkeypatch.setattr(cautions, "find_cached", lambda md5: Path(md5) if md5 and Path(md5).exists() else None)
+    return replace(side, outputs={**side.outputs, "data/predictions.csv": f"{side.name}.csv"})
+
+
 @pytest.mark.parametrize(
-    ("value", "interval", "noted"),
+    ("right_images", "words"),
     [
-        (0.80, (0.70, 0.95), True),  # 0.75 is in 0.70 to 0.95, and 0.80 in 0.5 to 0.9
-        (0.80, (0.78, 0.95), False),
-        (0.95, (0.70, 0.99), False),
-        (0.75, (0.50, 0.90), False),  # equal
-        (0.80, (None, None), False),  # no interval could be computed
+        (1, ["this branch minus main: +", "95% interval +0.000 to +", "contains 0", "cannot distinguish"]),
+        (12, ["this branch minus main: +", "95% interval +0."]),
     ],
 )
-def test_a_difference_within_both_intervals_is_noted(value, interval, noted):
-    intervals = {"balanced_accuracy": dict(zip(("low", "high"), interval, strict=True))}
-    other = replace(HERE, test={**HERE.test, "balanced_accuracy": value}, intervals=intervals)
-    assert any("distinguish" in note for note in cautions.notes(BASE, other)) == noted
+def test_the_paired_difference_is_noted_with_its_interval(right_images, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = make_predictions(dict.fromkeys(CODES, 4))
+    right = np.eye(7)[table["dx"].map(CODES.index)]
+    wrong, better = table.copy(), table.copy()
+    wrong[list(CODES)] = np.roll(right, 1, axis=1)
+    fixed = (table["split"] == "test").cumsum().between(1, right_images).to_numpy()
+    better[list(CODES)] = np.where(fixed[:, None], right, wrong[list(CODES)])
+    (note,) = cautions.notes(cached(BASE, wrong, monkeypatch), cached(HERE, better, monkeypatch))
+    assert all(word in note for word in words)
+    assert ("distinguish" in note) == ("cannot distinguish" in words)
+
+
+def test_a_missing_paired_difference_says_whose_predictions_are_missing_and_what_to_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = make_predictions(dict.fromkeys(CODES, 1))
+    here = cached(HERE, table, monkeypatch)
+    (note,) = cautions.notes(replace(BASE, outputs={**BASE.outputs, "data/predictions.csv": "lost"}), here)
+    assert "of main is not in DVC's cache" in note
+    assert "dvc fetch --all-commits data/predictions.csv" in note
+    (note,) = cautions.notes(cached(BASE, table.iloc[:-1], monkeypatch), here)
+    assert "missing" in note
+    assert "1 only in B" in note
+    assert cautions.notes(replace(here, name="main"), here) == ["The predictions of both sides are the same."]
 
 
 # The figures

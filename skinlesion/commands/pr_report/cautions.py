@@ -1,10 +1,14 @@
-"""Cautions about comparing two sides: protocol, data, test images, the synthetic sample, intervals."""
+"""Cautions about comparing two sides: protocol, data, test images, the synthetic sample, paired difference."""
 
 from pathlib import Path
 
+from skinlesion.commands.compare.paired import compare
 from skinlesion.commands.pr_report.sides import Side
+from skinlesion.commands.revisions import FETCH, find_cached
+from skinlesion.commands.scored_split import read_split
 from skinlesion.report import wording
 from skinlesion.runtime import paths
+from skinlesion.runtime.errors import UserError
 
 
 def warnings(base: Side, here: Side) -> list[str]:
@@ -24,9 +28,7 @@ def notes(base: Side, here: Side) -> list[str]:
     sentences = []
     if base.split != here.split or output_differs(base, here, paths.SPLITS):
         sentences.append("The test images are the same on both sides. The training or validation images differ.")
-    if within_intervals(base, here):
-        each = "Each balanced accuracy lies within the other side's 95% interval"
-        sentences.append(f"{each}, so by these intervals the test set cannot distinguish the two sides.")
+    sentences.append(describe_difference(base, here))
     return sentences
 
 
@@ -55,9 +57,24 @@ def describe_test_images(side: Side) -> tuple[dict[str, object], list[str]]:
     return counts, [actual for actual, _ in side.predictions]
 
 
-def within_intervals(base: Side, here: Side) -> bool:
-    """Whether each balanced accuracy lies in the other's interval; False where they are equal or lack intervals."""
-    first, second = base.balanced_accuracy, here.balanced_accuracy
-    if not (first.interval and second.interval) or first.value == second.value:
-        return False
-    return first.low <= second.value <= first.high and second.low <= first.value <= second.high
+def describe_difference(base: Side, here: Side) -> str:
+    """Describe the paired difference in balanced accuracy on the test images, or why it is missing."""
+    predictions = paths.PREDICTIONS.as_posix()
+    hashes = {side.name: side.outputs.get(predictions) for side in (base, here)}
+    if hashes[base.name] == hashes[here.name] is not None:
+        return "The predictions of both sides are the same."
+    absent = "The paired difference in balanced accuracy is missing"
+    files = {name: find_cached(md5) for name, md5 in hashes.items()}
+    if uncached := [name for name, file in files.items() if file is None]:
+        fault = f"{absent}: {predictions} of {' and '.join(uncached)} is not in DVC's cache"
+        return f"{fault}. Run `{FETCH}`, or where no remote has it `dvc repro` on that commit; then report again."
+    try:
+        sides = [read_split(file, "test", f"{predictions} of {name}") for name, file in files.items()]
+        comparison = compare(*sides, here.params["evaluate"]["bootstrap"], here.params["seed"])
+    except UserError as error:
+        return f"{absent}. {error}."
+    difference = comparison.differences["balanced_accuracy"]
+    sentence = f"Paired difference in balanced accuracy, {here.name} minus {base.name}: {difference}, by lesion"
+    if difference.low <= 0 <= difference.high:
+        return f"{sentence}. The interval contains 0, so the test set cannot distinguish the two sides."
+    return f"{sentence}."
