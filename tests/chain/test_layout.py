@@ -87,6 +87,22 @@ def test_the_deps_of_a_stage_are_its_script_and_these_folders(stage):
     assert [dep for dep in listed if dep.startswith(("stages", "skinlesion"))] == code
 
 
+def test_the_external_set_selects_nothing():
+    """No stage that train depends on, by any way, has it among its deps or params; nor has train."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    makers = {
+        out: stage for stage, content in stages.items() for out in content.get("outs", []) if isinstance(out, str)
+    }
+    ancestors, waiting = set(), {"train"}
+    while waiting:
+        stage = waiting.pop()
+        ancestors.add(stage)
+        waiting |= {makers[dep] for dep in stages[stage]["deps"] if dep in makers} - ancestors
+    assert ancestors == {"download", "merge", "balance", "split", "train"}
+    assert not [key for stage in ancestors for key in stages[stage]["params"] if str(key).startswith("external")]
+    assert "external" not in ROOMS["train"]
+
+
 def test_keras_is_taken_from_the_module_that_starts_it_quietly():
     files = {
         file.relative_to(ROOT / "skinlesion").as_posix()
