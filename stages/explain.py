@@ -1,4 +1,4 @@
-"""Explain: sheets of test images with right and wrong predictions, and where the model looked (Grad-CAM)."""
+"""Explain: sheets of test images with predictions and what the model looked at (Grad-CAM), and of near duplicates."""
 
 import pandas as pd
 
@@ -24,15 +24,18 @@ def main() -> pd.DataFrame:
     heat = Explainer(bundle.load(paths.MODEL).model).heatmaps(shown, explained["predicted"].map(CODES.index).to_numpy())
 
     source = origin.title(settings.data.source)
+    pairs, dx = tables.read(paths.NEAR_DUPLICATES), tables.read(paths.METADATA).set_index("image_id")["dx"]
     split = f"{len(rows):,} test images, protocol {settings.split.protocol}. "
+    near = pictures.near_duplicates(pairs, dx, paths.MERGED_IMAGES)
     sheets = {
-        "samples": ("Predictions", pictures.samples(samples, rows), pictures.SAMPLES_NOTE),
-        "mistakes": ("The most confident mistakes", pictures.mistakes(mistakes), pictures.mistakes_note(rows)),
-        "gradcam": ("Grad-CAM", pictures.gradcam(explained, rows, heat), pictures.gradcam_note(heat)),
+        "samples": ("Predictions", pictures.samples(samples, rows), split + pictures.SAMPLES_NOTE),
+        "mistakes": ("The most confident mistakes", pictures.mistakes(mistakes), split + pictures.mistakes_note(rows)),
+        "gradcam": ("Grad-CAM", pictures.gradcam(explained, rows, heat), split + pictures.gradcam_note(heat)),
+        "near_duplicates": ("Near duplicates", near, pictures.near_note(pairs, settings.split.protocol)),
     }
     with replace_folder(paths.EXPLAIN_PLOTS) as target:
         for name, (title, content, note) in sheets.items():
-            sheet.write(content, target / f"{name}.png", f"{title}. {source}", split + note)
+            sheet.write(content, target / f"{name}.png", f"{title}. {source}", note)
     print(f"explain: {(~rows['right']).sum()} mistakes on {len(rows)} test images; see {paths.EXPLAIN_PLOTS}")
     return rows
 

@@ -1,9 +1,10 @@
-"""Split: assign every image to train, validation, test or unused, and count the images that leak."""
+"""Split: assign every image to train, validation, test or unused; count images that leak, and near duplicates."""
 
 from skinlesion.core import tables
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import write_json
+from skinlesion.split import audit
 from skinlesion.split.assign import assign, refuse_leaks, summary
 
 
@@ -12,14 +13,24 @@ def main() -> dict:
     table = assign(tables.read(paths.MANIFEST), settings.split)
     if settings.split.protocol == "lesion":
         refuse_leaks(table)
-    metrics = summary(table, settings.split.protocol)
+    pairs = audit.find_near_duplicates(table)
+    near = audit.count(pairs)
+    metrics = {**summary(table, settings.split.protocol), "near_duplicates": near}
     tables.write(paths.SPLITS, table)
+    tables.write(paths.NEAR_DUPLICATES, pairs, float_format="%.3f")
     write_json(paths.SPLIT_METRICS, metrics)
     sizes = ", ".join(f"{split} {count}" for split, count in metrics["images"].items())
     print(
         f"split: protocol {metrics['protocol']}: {sizes}; {metrics['leaked_images']['test']} test images "
         f"({metrics['leaked_fraction']['test']:.0%}) have a sibling in train"
     )
+    across = sum(near.values()) - near["pairs"]
+    print(f"split: {near['pairs']} pairs of near-identical images under two lesion ids, {across} of them across splits")
+    if across and settings.split.protocol == "lesion":
+        print(
+            f"split: warning: near-identical images are in two splits: see {paths.NEAR_DUPLICATES}. If they show one "
+            "lesion, add the pairs to a copy of a file in presets/duplicates and name it as data.duplicates"
+        )
     return metrics
 
 

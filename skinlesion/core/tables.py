@@ -9,7 +9,8 @@ import pandas as pd
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
 
-IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part"), str)
+PAIRS = ("image_id_1", "image_id_2", "group_1", "group_2")
+IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part", *PAIRS), str)
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Rows and notes of the sheets that show test images with their predictions and heat maps."""
+"""Rows and notes of the sheets: test images with their predictions and heat maps, near-identical images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,8 @@ from skinlesion.explain.overlay import overlay
 from skinlesion.sheets.sheet import Picture, Row
 
 PER_ROW = 6  # mistakes
-APART = 3  # px between an image and its heat map
+PAIRS, PAIRS_PER_ROW = 12, 4  # near duplicates
+APART = 3  # px between an image and its heat map, or its near duplicate
 RIGHT, WRONG, MISSED = "#1b7f4d", "#e08a00", "#b00020"  # frames
 FRAMES = "Red frame: a malignant lesion predicted as benign; orange: any other mistake."
 FIGURE = "Numbers are the calibrated probability of the predicted class."
@@ -31,8 +32,7 @@ def gradcam(chosen: pd.DataFrame, rows: pd.DataFrame, heat: np.ndarray) -> list[
     """Make a row for each class of images beside their heat maps; `heat` (N, h, w) is in the order of `chosen`."""
 
     def pair(row: tuple, image: np.ndarray) -> Picture:
-        gap = np.full((len(image), APART, 3), 255, np.uint8)
-        return Picture(np.hstack([image, gap, overlay(image, heat[row.Index])]), caption(row))
+        return Picture(side_by_side(image, overlay(image, heat[row.Index])), caption(row))
 
     return class_rows(chosen, rows, pair)
 
@@ -44,6 +44,25 @@ def mistakes(chosen: pd.DataFrame) -> list[Row]:
         for row in chosen.itertuples()
     ]
     return [Row("", pictures[start : start + PER_ROW]) for start in range(0, len(pictures), PER_ROW)]
+
+
+def near_duplicates(pairs: pd.DataFrame, dx: pd.Series, folder: Path) -> list[Row]:
+    """Make rows of the closest pairs of data/near_duplicates.csv, side by side; `dx` is by image_id."""
+    pictures = []
+    for pair in pairs[:PAIRS].itertuples():
+        ids = (pair.image_id_1, pair.image_id_2)
+        captions = [
+            f"{image_id} {dx[image_id]}, {split}"
+            for image_id, split in zip(ids, (pair.split_1, pair.split_2), strict=True)
+        ]
+        both = side_by_side(*(images.read(folder / f"{image_id}.png") for image_id in ids))
+        pictures.append(Picture(both, "\n".join([*captions, f"distance {pair.distance:.2f}"])))
+    return [Row("", pictures[start : start + PAIRS_PER_ROW]) for start in range(0, len(pictures), PAIRS_PER_ROW)]
+
+
+def side_by_side(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Join two images of one height, with a gap."""
+    return np.hstack([first, np.full((len(first), APART, 3), 255, np.uint8), second])
 
 
 def class_rows(chosen: pd.DataFrame, rows: pd.DataFrame, picture: Callable[[tuple, np.ndarray], Picture]) -> list[Row]:
@@ -71,6 +90,18 @@ def mistakes_note(rows: pd.DataFrame) -> str:
     if not wrong:
         return "None of them is misclassified."
     return f"{wrong:,} of them are misclassified. The most confident are first, each lesion once. {FRAMES} {FIGURE}"
+
+
+def near_note(pairs: pd.DataFrame, protocol: str) -> str:
+    """Explain the sheet of near-identical `pairs`."""
+    start = f"All original images, protocol {protocol}. "
+    if pairs.empty:
+        return f"{start}No two images under different lesion ids are near-identical."
+    return (
+        f"{start}{len(pairs):,} pairs of images under different lesion ids are near-identical; the closest are shown. "
+        "Distance is 1 minus the share of features that match. Some pairs can show two lesions: look before you add a "
+        "pair to the file that data.duplicates names."
+    )
 
 
 def gradcam_note(heat: np.ndarray) -> str:

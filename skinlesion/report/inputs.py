@@ -36,6 +36,7 @@ PICTURES = {
     "gradcam": paths.EXPLAIN_PLOTS / "gradcam.png",
     "mistakes": paths.EXPLAIN_PLOTS / "mistakes.png",
     "predictions": paths.EXPLAIN_PLOTS / "samples.png",
+    "near_duplicates": paths.EXPLAIN_PLOTS / "near_duplicates.png",
 }
 
 

@@ -102,6 +102,16 @@ def describe_leaks(inputs: Inputs) -> str:
     return f"{line} Balanced accuracy{over}: {first} with a sibling, {second} without ({count(clean)} images)."
 
 
+def describe_near_duplicates(inputs: Inputs) -> str:
+    """Say how many near-identical images there are under two lesion ids, and how many pairs are in two splits."""
+    near = inputs.metrics["split"]["near_duplicates"]
+    across = sum(near.values()) - near["pairs"]
+    return (
+        f"Near duplicates: {count(near['pairs'])} pairs of near-identical images under two lesion ids, of which "
+        f"{count(across)} are in two splits ({count(near['train_test'])} in train and test)."
+    )
+
+
 def name_absent_classes(inputs: Inputs) -> str:
     """Name the classes without test images; empty if there are none."""
     classes = inputs.tables["classes"]

@@ -23,6 +23,7 @@ EXTERNAL_PAIRS = EXTERNAL / "near_duplicates.csv"  # image_id_1 of the external 
 EXTERNAL_DOWNLOAD = Path("data/.isic2018-download")
 
 SPLITS = Path("data/splits.csv")
+NEAR_DUPLICATES = Path("data/near_duplicates.csv")
 PREDICTIONS = Path("data/predictions.csv")
 MODEL = Path("models/model.keras")
 

@@ -26,7 +26,7 @@ OUTPUTS = {
     "merge": ["data/merged", "metrics/data.json"],
     "explore": ["plots/explore"],
     "balance": ["data/balanced", "plots/balance"],
-    "split": ["data/splits.csv", "metrics/split.json"],
+    "split": ["data/splits.csv", "data/near_duplicates.csv", "metrics/split.json"],
 }
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 OTHERS = 3  # moments of each stage beside the moves, spread over its time

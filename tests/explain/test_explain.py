@@ -1,4 +1,4 @@
-"""The stage explain draws three sheets of test images, copies included, with the same bytes each time."""
+"""The stage explain draws sheets of test images, copies included, and of near duplicates; the same bytes each time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,9 +38,7 @@ def splits(project: Callable) -> pd.DataFrame:
 
 
 @pytest.mark.chain
-def test_the_stage_draws_three_sheets_of_test_images(
-    splits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable
-) -> None:
+def test_the_stage_draws_its_sheets(splits: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tree: Callable) -> None:
     drawn, write = {}, sheet.write
 
     def spy(rows: list[sheet.Row], path: Path, title: str, note: str) -> None:
@@ -52,13 +50,14 @@ def test_the_stage_draws_three_sheets_of_test_images(
     monkeypatch.setattr(sheet, "write", spy)
     explain.main()
     first = tree(paths.EXPLAIN_PLOTS)
-    assert sorted(first) == sorted(drawn) == ["gradcam.png", "mistakes.png", "samples.png"]
+    assert sorted(first) == sorted(drawn) == ["gradcam.png", "mistakes.png", "near_duplicates.png", "samples.png"]
     explain.main()
     assert tree(paths.EXPLAIN_PLOTS) == first
 
     test = splits[splits["split"] == "test"]
     assert test["augmented"].any()
     known = {images.read(Path(path)).tobytes() for path in test["path"]}
+    assert drawn.pop("near_duplicates.png") == []
     for name, rows in drawn.items():
         shown = {picture.image[:, :32].tobytes() for row in rows for picture in row.pictures}
         assert shown and shown <= known, name

@@ -83,6 +83,7 @@ def make_metrics(table: pd.DataFrame, protocol: str) -> dict[str, dict]:
             "groups": dict.fromkeys(per_class, 190),
             "copies": {"train": 326, "validation": 0, "test": 0},
             "per_class": per_class,
+            "near_duplicates": {"pairs": 9, "train_validation": 2, "train_test": 3, "validation_test": 0},
         },
         "train": {**train, "device": "cpu", "precision": "float32", "processor": "AVX2, oneDNN on"},
     }
