@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from skinlesion.core import tables
-from skinlesion.external.bring import bring
+from skinlesion.external.bring import bring, find_near_copies
 from skinlesion.external.sources import SOURCES
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -13,10 +13,15 @@ from skinlesion.runtime.files import replace_folder
 def main() -> None:
     settings = params.load()
     with ExitStack() as stack, replace_folder(paths.EXTERNAL) as target:
-        labelled = SOURCES[settings.external.source](settings, stack)
-        table = bring(labelled, tables.read(paths.METADATA), target, settings.images)
+        merged = tables.read(paths.METADATA)
+        table = bring(SOURCES[settings.external.source](settings, stack), merged, target, settings.images)
+        pairs = find_near_copies(table, target / "images", merged, paths.MERGED_IMAGES)
+        tables.write(target / paths.EXTERNAL_PAIRS.name, pairs, float_format="%.3f")
     counts = ", ".join(f"{dx} {images}" for dx, images in table["dx"].value_counts().sort_index().items())
     print(f"external: {len(table)} images from {settings.external.source}" + (f" ({counts})" if counts else ""))
+    if len(pairs):
+        copies = pairs["image_id_1"].nunique()
+        print(f"external: {copies} images are near copies of HAM10000's; evaluate leaves out those of training images")
 
 
 if __name__ == "__main__":

@@ -306,6 +306,14 @@ PARAMS = {
     "one fold": ({"split.folds": 1}, "split.folds", "2"),
     "every operation off": ({"balance.operations": ALL_OFF}, "balance", "every operation", "per_class: null"),
     "an archive without its path": ({"data.source": "archive", "data.archive": None}, "data", "archive", "path"),
+    "an external archive without its path": (
+        {"data.source": "kaggle", "external.source": "archive", "external.archive": None},
+        *("external", "external.archive"),
+    ),
+    "a drawn set beside a real one": (
+        {"data.source": "kaggle", "external.source": "sample"},
+        *("external.source is sample", "data.source is kaggle", "external.source: none"),
+    ),
     "duplicates elsewhere": ({"data.duplicates": "/etc/passwd"}, "data", "/etc/passwd", "presets/duplicates"),
     "a mistyped backbone": ({"model.backbone": "resnet5"}, "model.backbone", "'resnet5'", "'resnet50'?"),
     "an unknown head": ({"model.head": "xyz"}, "model.head", "'xyz'", "gap_dense"),
