@@ -9,7 +9,15 @@ import pytest
 from PIL import Image
 
 from skinlesion.core import near_duplicates
-from skinlesion.core.near_duplicates import DISTANCE, FEATURES, Fingerprint, count_matches, fingerprints, near_pairs
+from skinlesion.core.near_duplicates import (
+    DISTANCE,
+    FEATURES,
+    Fingerprint,
+    count_matches,
+    fingerprint,
+    fingerprints,
+    near_pairs,
+)
 
 IMAGES = 12
 
@@ -62,11 +70,22 @@ def test_different_images_are_no_pair(drawn: list[Fingerprint]) -> None:
 
 
 def test_both_orders_of_two_sets_give_the_same_pairs_closest_first(drawn: list[Fingerprint]) -> None:
-    first, second, distances = near_pairs(drawn[:8], drawn[4:])
-    assert {*zip(first, second, strict=True)} == {(4, 0), (5, 1), (6, 2), (7, 3)}
-    assert (np.diff(distances) >= 0).all()
-    again = near_pairs(drawn[4:], drawn[:8])
+    blurred = fingerprint(cv2.resize(draw(4), (60, 60), interpolation=cv2.INTER_AREA))
+    copies = [blurred, *drawn[5:]]
+    first, second, distances = near_pairs(drawn[:8], copies)
+    assert list(zip(first, second, strict=True)) == [(5, 1), (6, 2), (7, 3), (4, 0)]
+    assert distances[2] == 0 < distances[3] <= DISTANCE
+    again = near_pairs(copies, drawn[:8])
     assert {*zip(again[1], again[0], strict=True)} == {*zip(first, second, strict=True)}
+
+
+def test_every_image_of_either_set_has_its_candidates(
+    drawn: list[Fingerprint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "CANDIDATES", 1)
+    assert (
+        list(near_pairs([drawn[5]], [drawn[5]] * 3)[1]) == list(near_pairs([drawn[5]] * 3, [drawn[5]])[0]) == [0, 1, 2]
+    )
 
 
 @pytest.mark.parametrize("block", [1, 5, 512])
@@ -82,6 +101,6 @@ def test_blocks_give_what_all_pairs_give(block: int, drawn: list[Fingerprint], m
 
 
 def test_plain_images_and_empty_sets_have_no_pairs(drawn: list[Fingerprint]) -> None:
-    plain = near_duplicates.fingerprint(np.full((50, 60, 3), 120, np.uint8))
+    plain = fingerprint(np.full((50, 60, 3), 120, np.uint8))
     for first, second in (([plain, plain], None), ([plain], drawn), ([], drawn), (drawn, []), ([], None)):
         assert [len(part) for part in near_pairs(first, second)] == [0, 0, 0]

@@ -20,6 +20,16 @@ def test_pairs_are_counted_by_their_splits() -> None:
     assert set(audit.count(pairs[:0]).values()) == {0}
 
 
+def test_originals_of_two_groups_are_compared_not_copies(tmp_path: Path, noise: Callable) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2), ("copy", 1)):
+        images.write_png(tmp_path / f"{name}.png", noise(seed, 60, 60))
+    rows = [("b", "b", "g2", False), ("a", "a", "g1", False), ("c", "c", "g3", False), ("a", "copy", "g1", True)]
+    table = pd.DataFrame(rows, columns=["image_id", "path", "group", "augmented"]).assign(split="train")
+    table["path"] = [f"{tmp_path}/{name}.png" for name in table["path"]]
+    pairs = audit.find_near_duplicates(table)
+    assert pairs.to_numpy().tolist() == [["a", "b", "g1", "g2", "train", "train", 0]]
+
+
 @pytest.mark.chain
 @pytest.mark.parametrize("protocol", ["lesion", "image"])
 def test_an_image_under_two_ids_is_listed_counted_and_warned_of(
