@@ -61,6 +61,8 @@ def test_only_the_sample_is_called_synthetic(cards: dict[str, str]) -> None:
 def test_protocol_and_leakage_are_named(cards: dict[str, str]) -> None:
     assert "Protocol **lesion" in cards["honest"]
     assert re.search(r"\b0 of \d+ test images \(0%\) have a sibling in train", cards["honest"])
+    assert "9 pairs of near-identical images" in cards["honest"]
+    assert "5 are in two splits (3 in train" in cards["honest"]
     assert "Protocol **image: leaks" in cards["leaking"]
     assert re.search(r"[1-9]\d* of \d+ test images \([1-9]\d*%\) have a sibling in train", cards["leaking"])
 
