@@ -2,7 +2,8 @@
 
 import sys
 
-from skinlesion.merge.merge import merge
+from skinlesion.core import tables
+from skinlesion.merge.merge import find_near_pairs, merge
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import replace_folder, write_json
@@ -11,7 +12,9 @@ from skinlesion.runtime.files import replace_folder, write_json
 def main() -> dict:
     settings = params.load()
     with replace_folder(paths.MERGED) as target:
-        _, metrics = merge(paths.RAW, target, settings.data, settings.images)
+        table, metrics = merge(paths.RAW, target, settings.data, settings.images)
+        pairs = find_near_pairs(table, target / "images")
+    tables.write(paths.NEAR_PAIRS, pairs, float_format="%.3f")
     write_json(paths.DATA_METRICS, metrics)
     if classes := metrics["classes_without_images"]:
         print(

@@ -13,7 +13,7 @@ def main() -> dict:
     table = assign(tables.read(paths.MANIFEST), settings.split)
     if settings.split.protocol == "lesion":
         refuse_leaks(table)
-    pairs = audit.find_near_duplicates(table)
+    pairs = audit.list_near_duplicates(tables.read(paths.NEAR_PAIRS), table)
     near = audit.count(pairs)
     metrics = {**summary(table, settings.split.protocol), "near_duplicates": near}
     tables.write(paths.SPLITS, table)

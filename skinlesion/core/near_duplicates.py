@@ -5,15 +5,18 @@ similar others. A pair of these is near-identical if enough of their ORB feature
 one rotation, scaling and shift. Known pairs, false pairs and other methods that were measured: see README.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from skinlesion.core import images
 from skinlesion.core.parallel import map_parallel
 
+COLUMNS = ["image_id_1", "image_id_2", "distance"]
 SIDE = 128  # px, of the squares whose features are compared
 THUMBNAIL = 16  # px, of the small pictures
 FEATURES = 150  # of an image, at most
@@ -59,6 +62,22 @@ def find_features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if descriptors is None:
         return np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8)
     return np.array([point.pt for point in found], np.float32), descriptors
+
+
+def list_pairs(
+    folder: Path, image_ids: Sequence[str], folder_2: Path | None = None, image_ids_2: Sequence[str] = ()
+) -> pd.DataFrame:
+    """List the near-identical pairs of the images `folder`/<image_id>.png, or of these and those of `folder_2`.
+
+    Returns:
+        image_id_1, image_id_2 and distance, closest first.
+    """
+    first = fingerprints([folder / f"{image_id}.png" for image_id in image_ids])
+    second = fingerprints([folder_2 / f"{image_id}.png" for image_id in image_ids_2]) if folder_2 else None
+    i, j, distances = near_pairs(first, second)
+    ids = (np.array(names, object) for names in (image_ids, image_ids_2 if folder_2 else image_ids))
+    columns = [names[index] for names, index in zip(ids, (i, j), strict=True)]
+    return pd.DataFrame(dict(zip(COLUMNS, (*columns, distances), strict=True)))
 
 
 def near_pairs(

@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from skinlesion.core import images, tables
-from skinlesion.core.near_duplicates import fingerprints, near_pairs
 from skinlesion.external.challenge import REMEDY
 from skinlesion.external.labelled import LabelledSet
 from skinlesion.runtime.errors import UserError, listing
@@ -46,20 +45,3 @@ def bring(labelled: LabelledSet, merged: pd.DataFrame, target: Path, image_param
     table = table.join(sizes).assign(group=table["lesion_id"].where(table["lesion_id"] != "", table["image_id"]))
     tables.write(target / "metadata.csv", table[COLUMNS])
     return table[COLUMNS]
-
-
-def find_near_copies(table: pd.DataFrame, folder: Path, merged: pd.DataFrame, merged_folder: Path) -> pd.DataFrame:
-    """List the near-identical pairs of the external set (image_id_1) and HAM10000 (image_id_2), closest first.
-
-    The folders have the squares of both tables. An empty external set has no pairs, and nothing is read.
-    """
-    pairs = {"image_id_1": [], "image_id_2": [], "distance": []}
-    if len(table):
-        sides = [
-            fingerprints([images_folder / f"{image_id}.png" for image_id in side["image_id"]])
-            for side, images_folder in ((table, folder), (merged, merged_folder))
-        ]
-        first, second, distances = near_pairs(*sides)
-        ids = (side["image_id"].to_numpy()[index] for side, index in ((table, first), (merged, second)))
-        pairs = dict(zip(pairs, (*ids, distances), strict=True))
-    return pd.DataFrame(pairs)

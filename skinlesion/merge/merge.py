@@ -6,6 +6,7 @@ import pandas as pd
 
 from skinlesion.core import images, metadata, tables
 from skinlesion.core.ham10000 import CODES
+from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.merge import groups
 from skinlesion.runtime.errors import UserError, listing
 from skinlesion.runtime.params.sections import Data, Images
@@ -58,6 +59,13 @@ def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd
     table = table[COLUMNS]
     tables.write(target / "metadata.csv", table)
     return table, counts(table, damaged=len(damaged), joined=joined)
+
+
+def find_near_pairs(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """List the near-identical images of different groups: image_id_1, image_id_2, distance; closest first."""
+    pairs = list_pairs(folder, table["image_id"])
+    sides = [pairs[column].map(table.set_index("image_id")["group"]) for column in ("image_id_1", "image_id_2")]
+    return pairs[sides[0] != sides[1]].reset_index(drop=True)
 
 
 def counts(table: pd.DataFrame, damaged: int, joined: int) -> dict:

@@ -1,27 +1,19 @@
-"""Audit: pairs of near-identical originals that belong to different groups."""
+"""Audit: in which splits the near-identical originals of different groups are."""
 
 from itertools import combinations
-from pathlib import Path
 
 import pandas as pd
 
-from skinlesion.core.near_duplicates import fingerprints, near_pairs
 from skinlesion.split.assign import SPLITS
 
 COLUMNS = ["image_id_1", "image_id_2", "group_1", "group_2", "split_1", "split_2", "distance"]
 
 
-def find_near_duplicates(table: pd.DataFrame) -> pd.DataFrame:
-    """List the near-identical originals of different groups, with COLUMNS, closest first.
-
-    Args:
-        table: of `assign`, with the paths of the images.
-    """
-    originals = table[~table["augmented"]].sort_values("image_id")
-    first, second, distances = near_pairs(fingerprints([Path(path) for path in originals["path"]]))
-    sides = [originals.iloc[index].reset_index(drop=True).add_suffix(f"_{n}") for n, index in ((1, first), (2, second))]
-    pairs = pd.concat([*sides, pd.Series(distances, name="distance")], axis=1)[COLUMNS]
-    return pairs[pairs["group_1"] != pairs["group_2"]].reset_index(drop=True)
+def list_near_duplicates(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Join data/near_pairs.csv with groups and splits, from the `table` of `assign`; return COLUMNS."""
+    originals = table[~table["augmented"]].set_index("image_id")
+    sides = [originals[["group", "split"]].loc[pairs[f"image_id_{side}"]].add_suffix(f"_{side}") for side in (1, 2)]
+    return pd.concat([pairs, *(side.reset_index(drop=True) for side in sides)], axis=1)[COLUMNS]
 
 
 def count(pairs: pd.DataFrame) -> dict[str, int]:

@@ -28,6 +28,7 @@ PREDICTIONS = (("nv", "nv"), ("mel", "nv"), ("mel", "mel"), ("nv", "nv"))
 BASE = Side(
     "main",
     test={"protocol": "lesion", "balanced_accuracy": 0.75},
+    external={"source": "none", "images": 0},
     intervals={"balanced_accuracy": {"low": 0.5, "high": 0.9}},
     split=SPLIT,
     params={
@@ -127,7 +128,7 @@ def test_the_paired_difference_is_noted_with_its_interval(right_images, words, t
 
 def test_a_missing_paired_difference_says_whose_predictions_are_missing_and_what_to_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    table = make_predictions(dict.fromkeys(CODES, 1))
+    table = make_predictions(dict.fromkeys(CODES, 1), splits=("validation", "test"))
     here = cached(HERE, table, monkeypatch)
     (note,) = cautions.notes(replace(BASE, outputs={**BASE.outputs, "data/predictions.csv": "lost"}), here)
     assert "of main is not in DVC's cache" in note
@@ -164,6 +165,14 @@ def test_the_headline_has_interval_and_leak_of_both_sides():
     assert cells["balanced accuracy (95% interval)"] == ["0.750 (0.50 to 0.90)", "0.750"]
     assert cells["**leak**: test images with a sibling in train"] == ["0 of 4 (0%)", "1,190 of 1,400 (85%)"]
     assert cells["model"] == ["resnet18, A", "resnet18, A"]
+
+
+def test_the_external_set_has_a_row_where_one_was_scored():
+    interval = {"balanced_accuracy": {"low": 0.5, "high": 0.7}}
+    scored = {"source": "isic2018", "images": 9, "balanced_accuracy": 0.6, "intervals": interval}
+    cells = {row[0]: row[1:] for row in rows_of(comment.headline(BASE, replace(HERE, external=scored)))}
+    assert cells["balanced accuracy on the external set"] == ["none", "0.600 (0.50 to 0.70), isic2018"]
+    assert "external" not in comment.headline(BASE, HERE)
 
 
 def test_a_long_diff_is_cut_and_says_how_to_see_the_rest(monkeypatch):

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from skinlesion.core import images, metadata, tables
+from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.external import sample
-from skinlesion.external.bring import bring, find_near_copies
+from skinlesion.external.bring import bring
 from skinlesion.external.labelled import LabelledSet, empty
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.sections import Images
@@ -102,12 +103,12 @@ def test_a_copy_is_found_though_smaller_turned_and_compressed_again(target: Path
     """Of four drawn lesions, one is in both sets."""
     drawn = sample.make(seed=5)
     ids = list(drawn.table["image_id"][::25])
-    merged, copied = pd.DataFrame({"image_id": ids}), images.read(drawn.open(ids[2]))
+    copied = images.read(drawn.open(ids[2]))
     for name in ids:
         images.write_png(target / f"{name}.png", images.fit(images.read(drawn.open(name)), 128, "stretch"))
     content = BytesIO()
     Image.fromarray(np.rot90(images.fit(copied, 100, "stretch"))).save(content, "JPEG", quality=70)
     images.write_png(target / "copy.png", images.fit(images.read(content), 128, "stretch"))
     images.write_png(target / "other.png", images.fit(images.read(drawn.open("EXT_0000002")), 128, "stretch"))
-    pairs = find_near_copies(pd.DataFrame({"image_id": ["other", "copy"]}), target, merged, target)
+    pairs = list_pairs(target, ["other", "copy"], target, ids)
     assert pairs[["image_id_1", "image_id_2"]].to_numpy().tolist() == [["copy", ids[2]]]

@@ -7,7 +7,7 @@ from skinlesion.commands.pr_report import cautions, sides
 from skinlesion.commands.pr_report.sides import Side
 from skinlesion.core.ham10000 import CODES
 from skinlesion.report import wording
-from skinlesion.report.table import Table, count, markdown
+from skinlesion.report.table import Estimate, Table, count, markdown
 
 MAX_ROWS, MAX_OPEN_ROWS = 150, 25  # of a diff: shown, and shown unfolded; GitHub allows 65,536 characters in all
 
@@ -36,6 +36,8 @@ def write_comment(base: str) -> str:
 def headline(*shown: Side) -> str:
     """Return a table of the main figures, with one column per side; the last row counts the test images that leak."""
     rows = [(name, *(cell(side) for side in shown)) for name, cell in HEADLINE.items()]
+    if any(side.external.get("images") for side in shown):
+        rows.insert(1, ("balanced accuracy on the external set", *map(external, shown)))
     return markdown(Table("", ("", *(side.name for side in shown)), rows, words=1 + len(shown)))
 
 
@@ -48,6 +50,14 @@ def leak(side: Side) -> str:
     """As `1,190 of 1,400 (85%)`."""
     leaked, images = (side.split.get(name, {}).get("test") for name in ("leaked_images", "images"))
     return f"{count(leaked)} of {count(images)} ({leaked / images:.0%})" if images and leaked is not None else "unknown"
+
+
+def external(side: Side) -> str:
+    """The balanced accuracy with its interval and the set's name; `none` where no set was scored."""
+    figures = side.external
+    interval = figures.get("intervals", {}).get("balanced_accuracy", {})
+    estimate = Estimate(figures.get("balanced_accuracy"), interval.get("low"), interval.get("high"))
+    return f"{estimate}, {figures['source']}" if figures.get("images") else "none"
 
 
 HEADLINE = {

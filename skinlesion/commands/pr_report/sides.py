@@ -19,12 +19,13 @@ CONFUSION = paths.EVALUATE_PLOTS / "confusion.csv"
 class Side:
     """One side's results; a file that it lacks leaves its field empty.
 
-    test, intervals, split: as in metrics/; params: as in params.yaml; outputs: path -> MD5, from dvc.lock;
+    test, external, intervals, split: as in metrics/; params: as in params.yaml; outputs: path -> MD5, from dvc.lock;
     predictions: (actual, predicted) of every test image, in the order of data/predictions.csv.
     """
 
     name: str
     test: dict[str, Any]
+    external: dict[str, Any]
     intervals: dict[str, Any]
     split: dict[str, Any]
     params: dict[str, Any]
@@ -74,6 +75,7 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
     return Side(
         name,
         test=parse(paths.TEST_METRICS),
+        external=parse(paths.EXTERNAL_METRICS),
         intervals=parse(paths.INTERVALS_METRICS),
         split=parse(paths.SPLIT_METRICS),
         params=parse(paths.PARAMS),
