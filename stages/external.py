@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from skinlesion.core import tables
 from skinlesion.core.near_duplicates import list_pairs
-from skinlesion.external.bring import bring
+from skinlesion.external.prepare import prepare
 from skinlesion.external.sources import SOURCES
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -15,7 +15,7 @@ def main() -> None:
     settings = params.load()
     with ExitStack() as stack, replace_folder(paths.EXTERNAL) as target:
         merged = tables.read(paths.METADATA)
-        table = bring(SOURCES[settings.external.source](settings, stack), merged, target, settings.images)
+        table = prepare(SOURCES[settings.external.source](settings, stack), merged, target, settings.images)
         pairs = list_pairs(target / "images", table["image_id"], paths.MERGED_IMAGES, merged["image_id"])
         tables.write(target / paths.EXTERNAL_PAIRS.name, pairs, float_format="%.3f")
     counts = ", ".join(f"{dx} {images}" for dx, images in table["dx"].value_counts().sort_index().items())

@@ -58,10 +58,10 @@ def fingerprint(image: np.ndarray) -> Fingerprint:
 def find_features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return points and descriptors of the strongest ORB features, small ones too, as skin has few corners."""
     orb = cv2.ORB_create(FEATURES, nlevels=6, edgeThreshold=7, patchSize=15, fastThreshold=4)
-    found, descriptors = orb.detectAndCompute(grey, None)
+    points, descriptors = orb.detectAndCompute(grey, None)
     if descriptors is None:
         return np.empty((0, 2), np.float32), np.empty((0, 32), np.uint8)
-    return np.array([point.pt for point in found], np.float32), descriptors
+    return np.array([point.pt for point in points], np.float32), descriptors
 
 
 def list_pairs(

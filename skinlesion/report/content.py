@@ -93,9 +93,14 @@ def tabulate_calibration(inputs: Inputs, on: str = "test") -> Table:
 
 
 def tabulate_subgroups(inputs: Inputs, on: str = "test") -> Table:
-    """Tabulate metrics of each subgroup of a set, or the remark that it has too few lesions."""
+    """Tabulate metrics of each subgroup of a set, or the remark that it has too few lesions.
+
+    A division with one value, as where nothing is known, says nothing and is left out.
+    """
+    table = inputs.scores("subgroups", on)
+    divided = table[table.groupby("subgroup")["value"].transform("nunique") > 1]
     rows: list[tuple[Cell, ...]] = []
-    for row in inputs.scores("subgroups", on).to_dict("records"):
+    for row in divided.to_dict("records"):
         value = DIAGNOSED_BY.get(row["value"], row["value"])
         estimates = [Estimate(*(row[name + end] for end in ("", "_low", "_high"))) for name in SUBGROUP_MEASURES]
         cells = estimates if missing(row["note"]) else [row["note"]]

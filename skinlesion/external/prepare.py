@@ -1,4 +1,4 @@
-"""Bring a second labelled set: squares of the model's size, one table, and its near copies in HAM10000."""
+"""Prepare a second labelled set: squares of the model's size and one table."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from skinlesion.runtime.params.sections import Images
 COLUMNS = ["image_id", "lesion_id", "group", "dx", "dx_type", "age", "sex", "localization", "width", "height"]
 
 
-def bring(labelled: LabelledSet, merged: pd.DataFrame, target: Path, image_params: Images) -> pd.DataFrame:
+def prepare(labelled: LabelledSet, merged: pd.DataFrame, target: Path, image_params: Images) -> pd.DataFrame:
     """Resize every image into `target`/images and write `target`/metadata.csv; return that table.
 
     `group` is the lesion, or the image where no lesion is known.

@@ -12,8 +12,8 @@ from PIL import Image
 from skinlesion.core import images, metadata, tables
 from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.external import sample
-from skinlesion.external.bring import bring
 from skinlesion.external.labelled import LabelledSet, empty
+from skinlesion.external.prepare import prepare
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.sections import Images
 
@@ -50,7 +50,7 @@ def labelled(noise: Callable) -> Callable[..., LabelledSet]:
 def test_images_are_fitted_and_an_image_is_its_own_group_where_no_lesion_is_known(
     labelled: Callable, target: Path, noise: Callable
 ) -> None:
-    bring(labelled(ISIC_1=(20, 30), ISIC_2=(24, 24)), MERGED, target, STRETCH)
+    prepare(labelled(ISIC_1=(20, 30), ISIC_2=(24, 24)), MERGED, target, STRETCH)
     table = tables.read(target / "metadata.csv")
     assert list(table["group"]) == ["ISIC_1", "ISIC_2"]
     assert list(zip(table["width"], table["height"], strict=True)) == [(30, 20), (24, 24)]
@@ -60,12 +60,12 @@ def test_images_are_fitted_and_an_image_is_its_own_group_where_no_lesion_is_know
 
 
 def test_the_group_is_the_lesion_where_it_is_known(labelled: Callable, target: Path) -> None:
-    table = bring(labelled(lesion_id="HAM_1", ISIC_1=(20, 30), ISIC_2=(20, 30)), MERGED, target, STRETCH)
+    table = prepare(labelled(lesion_id="HAM_1", ISIC_1=(20, 30), ISIC_2=(20, 30)), MERGED, target, STRETCH)
     assert set(table["group"]) == {"HAM_1"}
 
 
 def test_no_set_is_an_empty_table(target: Path) -> None:
-    bring(empty(), MERGED, target, STRETCH)
+    prepare(empty(), MERGED, target, STRETCH)
     assert tables.read(target / "metadata.csv").empty
 
 
@@ -79,14 +79,14 @@ def test_no_set_is_an_empty_table(target: Path) -> None:
 )
 def test_what_would_mislead_is_named(content: dict, words: str, labelled: Callable, target: Path) -> None:
     with pytest.raises(UserError) as caught:
-        bring(labelled(**content), MERGED, target, STRETCH)
+        prepare(labelled(**content), MERGED, target, STRETCH)
     assert words in str(caught.value)
 
 
 def test_squares_are_refused_only_where_they_would_be_cropped(labelled: Callable, target: Path) -> None:
     squares = labelled(ISIC_1=(24, 24), ISIC_2=(30, 30))
     with pytest.raises(UserError, match=r"squares.*images\.fit: stretch"):
-        bring(squares, MERGED, target, Images(size=16, fit="crop"))
+        prepare(squares, MERGED, target, Images(size=16, fit="crop"))
 
 
 def test_the_second_sample_has_every_class_and_another_camera(noise: Callable) -> None:
