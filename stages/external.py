@@ -15,7 +15,8 @@ def main() -> None:
     settings = params.load()
     with ExitStack() as stack, replace_folder(paths.EXTERNAL) as target:
         merged = tables.read(paths.METADATA)
-        table = prepare(SOURCES[settings.external.source](settings, stack), merged, target, settings.images)
+        labelled = SOURCES[settings.external.source](settings.external, settings.data.sample_seed, stack)
+        table = prepare(labelled, merged, target, settings.images)
         pairs = list_pairs(target / "images", table["image_id"], paths.MERGED_IMAGES, merged["image_id"])
         tables.write(target / paths.EXTERNAL_PAIRS.name, pairs, float_format="%.3f")
     counts = ", ".join(f"{dx} {images}" for dx, images in table["dx"].value_counts().sort_index().items())

@@ -5,12 +5,12 @@ from contextlib import ExitStack
 
 from skinlesion.external import challenge, dataverse, labelled, sample
 from skinlesion.external.labelled import LabelledSet
-from skinlesion.runtime.params import Params
+from skinlesion.runtime.params.sections import External
 
-# `stack` closes the files that a set reads its images from.
-SOURCES: dict[str, Callable[[Params, ExitStack], LabelledSet]] = {
-    "none": lambda params, stack: labelled.empty(),
-    "sample": lambda params, stack: sample.make(params.data.sample_seed),
-    "isic2018": lambda params, stack: challenge.read(dataverse.download(), stack),
-    "archive": lambda params, stack: challenge.read(params.external.archive.expanduser(), stack),
+# From the section `external`, data.sample_seed, and a stack that closes the files that a set reads its images from.
+SOURCES: dict[str, Callable[[External, int, ExitStack], LabelledSet]] = {
+    "none": lambda external, seed, stack: labelled.empty(),
+    "sample": lambda external, seed, stack: sample.make(seed),
+    "isic2018": lambda external, seed, stack: challenge.read(dataverse.download(), stack),
+    "archive": lambda external, seed, stack: challenge.read(external.archive.expanduser(), stack),
 }

@@ -3,11 +3,15 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from tests.helpers.chain import STAGES, dvc, ran, run
+from tests.helpers.chain import dvc, ran, run
+
+AFTER_TRAIN = ["evaluate", "explain", "report"]
 
 pytestmark = pytest.mark.chain
 
@@ -35,7 +39,7 @@ def test_a_second_run_has_nothing_to_do(project):
 
 def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(project):
     try:
-        assert ran(dvc(project, "exp", "run", "-S", "model.backbone=two_blocks")) == STAGES[5:]
+        assert ran(dvc(project, "exp", "run", "-S", "model.backbone=two_blocks")) == ["train", *AFTER_TRAIN]
         assert re.search(r"model.backbone\s+resnet18\s+two_blocks", dvc(project, "params", "diff"))
         table = dvc(project, "metrics", "diff", "--md")
         assert re.search(r"metrics/train.json \| parameters \| 84359 \| 158599 ", re.sub(" +", " ", table))
@@ -44,6 +48,26 @@ def test_another_backbone_reruns_train_and_evaluate_only_and_the_diffs_show_it(p
         assert [
             plot for plot in ("Confusion, images", "ROC by class", "Loss", "Site by class") if plot not in page
         ] == []
+    finally:
+        run(project, "git", "checkout", "-q", ".")
+        dvc(project, "checkout")
+
+
+def test_another_external_set_trains_nothing_again(project, tmp_path, noise):
+    """Nor does it make the data again; the scores are in metrics/external.json, the predictions beside the others."""
+    columns = ["image", "MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
+    truth = pd.DataFrame(np.eye(7, dtype=int), columns=columns[1:]).assign(image=[f"ISIC_9{n}" for n in range(7)])
+    folder = tmp_path / "ISIC2018_Task3_Test_Input"
+    folder.mkdir()
+    truth[columns].to_csv(tmp_path / "ISIC2018_Task3_Test_GroundTruth.csv", index=False)
+    for number, name in enumerate(truth["image"]):
+        Image.fromarray(noise(1000 + number, 30, 40)).save(folder / f"{name}.jpg")
+    values = ["-S", "external.source=archive", "-S", f"external.archive={tmp_path}"]
+    try:
+        assert ran(dvc(project, "exp", "run", *values)) == ["external", *AFTER_TRAIN]
+        assert json.loads((project / "metrics" / "external.json").read_text())["images"] == 7
+        assert (pd.read_csv(project / "data" / "predictions.csv")["split"] == "external").sum() == 7
+        assert "External set" in (project / "plots" / "report.html").read_text()
     finally:
         run(project, "git", "checkout", "-q", ".")
         dvc(project, "checkout")

@@ -135,6 +135,7 @@ def test_it_runs_from_top_to_bottom(notebook, project, reproduced: Path, tmp_pat
     shutil.copy(reproduced / "project" / "networks.yaml", project)
     elsewhere = ("data.source", "backbones.")
     changes = {key: value for key, value in chain.SMALL.items() if not key.startswith(elsewhere)}
+    changes["external.source"] = "none"
     values = {
         "ON_COLAB": False,
         "PRESET": "sample",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.helpers import one_block
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
-STAGES = ["download", "merge", "explore", "balance", "split", "external", "train", "evaluate", "explain", "report"]
+STAGES = ["download", "merge", "explore", "balance", "split", "train", "external", "evaluate", "explain", "report"]
 TWO_BLOCKS = {"stackwise_num_blocks": [2]}
 SMALL = {
     "data.source": "archive",

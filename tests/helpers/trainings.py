@@ -52,7 +52,7 @@ CASES = {
 
 
 def write_set(folder: Path, *splits: str) -> Path:
-    """Write data/splits.csv with all splits, metadata, and the images of `splits` only, coloured by class."""
+    """Write data/splits.csv with all splits, metadata, the images of `splits`, coloured by class; no external set."""
     random, rows = np.random.default_rng(0), []
     colours = random.integers(60, 200, (7, 3))
     for split, number in NUMBERS.items():
@@ -70,6 +70,9 @@ def write_set(folder: Path, *splits: str) -> Path:
     about = {"age": 50.0, "sex": "male", "localization": "back", "dx_type": "histo"}
     about |= {"width": 4 * SIDE, "height": 3 * SIDE}
     table[["image_id"]].assign(**about).to_csv(folder / paths.METADATA, index=False)
+    (folder / paths.EXTERNAL).mkdir()
+    (folder / paths.EXTERNAL_METADATA).write_text("image_id,group,dx,dx_type,age,sex,localization\n")
+    (folder / paths.EXTERNAL_PAIRS).write_text("image_id_1,image_id_2,distance\n")
     return folder
 
 

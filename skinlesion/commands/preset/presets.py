@@ -4,9 +4,10 @@ from functools import reduce
 from io import StringIO
 from operator import getitem
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
@@ -15,12 +16,29 @@ from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
 from skinlesion.runtime.params.messages import hint
-from skinlesion.runtime.params.rows import Section
+from skinlesion.runtime.params.rows import Count, Section
 from skinlesion.runtime.params.sections import Fraction
 
 PRESETS = Path("presets")
 Key = tuple[str, ...]
 Measure = Literal["accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "roc_auc_macro"]  # of metrics/test.json
+
+
+class Trial(Section):
+    """A training of a search: what it changed, and its best epoch on validation."""
+
+    change: str
+    epochs: Count
+    balanced_accuracy: Fraction
+    log_loss: Annotated[float, Field(ge=0)]
+    roc_auc_macro: Fraction
+
+
+class Search(Section):
+    """How the values of a preset were chosen, on validation alone: what all trials share, and each trial."""
+
+    about: str
+    trials: list[Trial]
 
 
 class Preset(Section):
@@ -30,6 +48,7 @@ class Preset(Section):
     source: str
     published: dict[Measure, Fraction]
     left_open: list[str]
+    search: Search | None = None
     params: dict[str, Any]
 
 
