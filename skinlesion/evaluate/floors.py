@@ -40,8 +40,9 @@ def predict_patients(splits: pd.DataFrame, metadata: pd.DataFrame, seed: int) ->
     Classes count as equally frequent. Age, sex or site may be missing.
     """
     rows = metadata.set_index("image_id").loc[splits["image_id"], FEATURES].reset_index(drop=True)
-    rows = rows.astype({"age": float, "sex": "category", "localization": "category"})
     learned = ((splits["split"] == "train") & ~splits["augmented"]).to_numpy()
+    for column in ("sex", "localization"):  # a value that training has not seen is missing
+        rows[column] = pd.Categorical(rows[column], sorted(rows.loc[learned, column].dropna().unique()))
     model = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=seed)
     model.fit(rows[learned], splits.loc[learned, "dx"])
     predicted = pd.DataFrame(model.predict_proba(rows), columns=model.classes_)

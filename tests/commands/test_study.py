@@ -108,9 +108,11 @@ def test_by_default_all_published_systems_run_under_each_protocol(folder):
 
 def test_overrides_reach_every_run_and_relative_paths_become_absolute(folder):
     extra = ["images.size=64", "data.source=archive", "data.archive=my data/ham.zip", "model.weights=w/x.weights.h5"]
+    extra += ["external.source=archive", "external.archive=isic.zip"]
     for run in plan.plan_runs(["resnet18", "resnet50_a"], ["image"], extra):
         assert run.params.images.size == 64
         assert run.params.data.archive == folder / "my data" / "ham.zip"
+        assert run.params.external.archive == folder / "isic.zip"
         assert run.params.model.weights == str(folder / "w" / "x.weights.h5")
 
 

@@ -44,6 +44,18 @@ def test_age_and_site_are_learned_from_the_training_originals_alone():
     assert not predicted[:, [CODES.index("df"), CODES.index("bcc")]].any()
 
 
+def test_rows_beside_change_no_prediction_even_with_sites_that_training_has_not_seen():
+    splits, metadata = make_patients(300)
+    beside = metadata.assign(
+        image_id="other_" + metadata["image_id"], localization="another site", age=np.nan, sex=np.nan
+    )
+    rows = splits.assign(image_id=beside["image_id"], split="external")
+    together = (pd.concat(both, ignore_index=True) for both in ((splits, rows), (metadata, beside)))
+    predicted = floors.predict_patients(*together, 1)
+    np.testing.assert_array_equal(predicted[:300], floors.predict_patients(splits, metadata, 1))
+    np.testing.assert_allclose(predicted[300:], predicted[300:301].repeat(300, 0))
+
+
 def part(labels: np.ndarray, headline: np.ndarray, patient: np.ndarray) -> Predictions:
     rows = pd.DataFrame({"group": [f"lesion_{number}" for number in range(len(labels))]})
     return Predictions(rows, labels, {}, headline, patient)

@@ -94,7 +94,11 @@ def override_params(overrides: list[str], run: str) -> tuple[Params, dict[str, A
 
 def absolute_paths(settings: Params) -> list[str]:
     """Overrides that make relative paths absolute: an experiment runs in a copy of the repository, elsewhere."""
-    values = {"data.archive": settings.data.archive, "model.weights": settings.model.weights}
+    values = {
+        "data.archive": settings.data.archive,
+        "external.archive": settings.external.archive,
+        "model.weights": settings.model.weights,
+    }
     files = {key: Path(value).expanduser() for key, value in values.items() if value not in (None, "imagenet")}
     return [f"{key}={in_hydra(str(file.resolve()))}" for key, file in files.items() if not file.is_absolute()]
 
