@@ -21,7 +21,7 @@ SYSTEMS = {
     "inception_resnet_v2_a": (128, 2000, {"accuracy": 0.9207, "f1_macro": 0.9199}),
     "inception_resnet_v2_b": (128, 2000, {"accuracy": 0.7429, "f1_macro": 0.7402}),
 }
-ALL = [*SYSTEMS, "ham10000", "sample"]
+ALL = [*SYSTEMS, "ham10000", "ham10000_gpu", "sample"]
 
 
 def leaves(content: dict, at: str = "") -> set[str]:
@@ -34,9 +34,9 @@ def leaves(content: dict, at: str = "") -> set[str]:
     return keys
 
 
-def test_the_presets_are_the_published_systems_and_two_of_our_own(folder):
+def test_the_presets_are_the_published_systems_and_three_of_our_own(folder):
     assert set(presets.list_published()) == set(SYSTEMS)
-    assert presets.list_names()[len(SYSTEMS) :] == ["ham10000", "sample"]
+    assert presets.list_names()[len(SYSTEMS) :] == ["ham10000", "ham10000_gpu", "sample"]
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -57,7 +57,7 @@ def test_a_published_system_is_as_the_design_records_it(folder, name):
 def test_a_preset_keeps_comments_and_order_and_sample_gives_back_the_committed_file_to_the_byte(folder, name):
     presets.apply(name)
     after = (folder / "params.yaml").read_text()
-    params.load()
+    params.check_params(yaml.safe_load(after), name)
     for old, new in zip(COMMITTED.splitlines(), after.splitlines(), strict=True):
         assert old.split(":")[0] == new.split(":")[0]
         assert old.partition("#")[2] == new.partition("#")[2]
@@ -80,7 +80,8 @@ def test_no_preset_leaves_behind_what_another_set(folder):
     for name, (_, per_class, _) in SYSTEMS.items():
         assert leaves(presets.load(name).params) == (run if per_class else run - copies), name
     whole = leaves({name: committed[name] for name in committed if name not in ("workers", "configurations")})
-    assert leaves(presets.load("sample").params) == leaves(presets.load("ham10000").params) == whole
+    assert leaves(presets.load("sample").params) == whole
+    assert leaves(presets.load("ham10000").params) == leaves(presets.load("ham10000_gpu").params) == whole
 
 
 def test_apply_lists_what_it_changed_and_the_second_time_writes_nothing(folder):
@@ -141,3 +142,10 @@ def test_a_document_that_cannot_be_edited_in_place_is_refused(folder):
     with pytest.raises(UserError, match="by hand"):
         presets.apply("resnet18")
     assert path.read_text() == COMMITTED + "seed: 18\n"
+
+
+def test_a_search_starts_with_what_its_trials_change_and_names_each_once(folder):
+    search = presets.load("ham10000").search
+    assert search.trials
+    assert search.trials[0].change == "none"
+    assert len({trial.change for trial in search.trials}) == len(search.trials)

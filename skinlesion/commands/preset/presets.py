@@ -92,7 +92,7 @@ def apply(name: str) -> list[str]:
 
     Raises UserError if no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
     """
-    params.load()
+    params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
     before = paths.PARAMS.read_text(encoding="utf-8")
     content, preset = yaml.safe_load(before), load(name).params
     changes = differences(content, preset)
