@@ -1,6 +1,7 @@
 """The commands around the pipeline: each is a folder of skinlesion/commands."""
 
 import argparse
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -23,6 +24,9 @@ def main(words: list[str] | None = None) -> int:
     arguments = verbose.parse_arguments(parser, words)
     try:
         return arguments.function(arguments) or 0
+    except BrokenPipeError:  # as in `skinlesion compare A B | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python's last flush goes there
+        return 1
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()

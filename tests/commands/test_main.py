@@ -14,7 +14,7 @@ from tests.helpers.chain import ROOT
 def test_preset_list_show_and_apply(folder, capsys):
     assert main(["preset", "list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert len(lines) == 11
+    assert len(lines) == 12
     assert "accuracy 0.3707, f1_macro 0.3356" in lines["resnet50_b"]
     assert main(["preset", "show", "resnet50_se"]) == 0
     assert yaml.safe_load(capsys.readouterr().out)["published"] == {"accuracy": 0.778}
@@ -29,6 +29,13 @@ def test_a_user_error_is_a_message_on_stderr_and_exit_code_1(folder):
     assert (done.returncode, done.stdout) == (1, "")
     assert "resnet51" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.chain
+def test_a_reader_that_closes_early_is_no_error(folder):
+    line = f'"{sys.executable}" -m skinlesion preset list | true'
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
 
 
 def test_verbose_shows_where_a_message_came_from(folder, capsys, monkeypatch):
