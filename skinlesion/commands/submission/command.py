@@ -7,15 +7,8 @@ from pathlib import Path
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError, listing
 
-COLUMNS = (
-    "MEL",
-    "NV",
-    "BCC",
-    "AKIEC",
-    "BKL",
-    "DF",
-    "VASC",
-)  # Codella et al., arXiv 1902.03368, in the challenge's order
+# In the challenge's order: Codella et al., arXiv 1902.03368.
+COLUMNS = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
 KIND = re.compile(",".join(("image", *COLUMNS)).encode() + b"\n")
 
 
