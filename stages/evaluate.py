@@ -40,17 +40,25 @@ def main() -> dict:
     return describe(settings, exponent)
 
 
-def describe_external(settings: params.Params, near_copies: int) -> None:
+def describe_external(settings: params.Params, near_copies: dict[str, int]) -> None:
     """Write the metrics and tables of the external set, computed from predictions.csv alone."""
     table, source = tables.read(paths.PREDICTIONS), settings.external.source
     result = results.evaluate_external(table, settings.seed, settings.evaluate.bootstrap)
-    images = int((table["split"] == external.SPLIT).sum())
-    counts = {"source": source, "images": images, "near_copies_left_out": near_copies}
-    intervals = {"intervals": result.intervals} if images else {}
+    scored = table[table["split"] == external.SPLIT]
+    images = len(scored)
+    counts = {
+        "source": source,
+        "images": images,
+        "near_copies_left_out": near_copies["train"],
+        "near_copies": near_copies,
+    }
+    unit = "image" if (scored["group"] == scored["image_id"]).all() else "lesion"
+    intervals = {"intervals_by": unit, "intervals": result.intervals} if images else {}
     write_json(paths.EXTERNAL_METRICS, {**counts, **result.figures, **intervals})
     write_tables(paths.EXTERNAL_PLOTS, result.tables)
     score = f"balanced accuracy {result.figures['balanced_accuracy']} on {images} images" if images else "not scored"
-    left_out = f"; {near_copies} near copies of training images are left out" if near_copies else ""
+    copies = near_copies["train"]
+    left_out = f"; {copies} near copies of training images are left out" if copies else ""
     print(f"evaluate: external set ({source}): {score}{left_out}")
 
 

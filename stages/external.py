@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 
 from skinlesion.core import tables
-from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.external.prepare import prepare
 from skinlesion.external.sources import SOURCES
+from skinlesion.near_duplicates.pairs import list_pairs
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import replace_folder

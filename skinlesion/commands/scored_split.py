@@ -28,6 +28,9 @@ def read_split(path: Path, split: str, name: str) -> Predictions:
     if lacking := [column for column in NEEDED if column not in table]:
         remedy = "Give a data/predictions.csv that this version's evaluate wrote, or run dvc repro with it"
         raise UserError(f"{name} lacks {len(lacking)} columns, such as {lacking[0]}. {remedy}")
+    decided = [column for column in MEASURED[: len(CODES)] if f"{DECISION}{column}" in table]
+    if decided and len(decided) < len(CODES):
+        raise UserError(f"{name} has only some of the {DECISION} columns. Run evaluate again: dvc repro -f evaluate")
     rows = table[table["split"] == split]
     if rows.empty:
         others = " or ".join(f"--split {other}" for other in table["split"].unique())
@@ -48,6 +51,9 @@ def check_rows(rows: pd.DataFrame, name: str) -> None:
         "a path that an earlier row has": rows["path"].duplicated(),
         f"a dx that is none of {', '.join(CODES)}": ~rows["dx"].isin(CODES),
         "a probability that is no number from 0 to 1": ~((values >= 0) & (values <= 1)).all(axis=1),
+        "seven probabilities that are all 0": (values.reshape(len(values), -1, len(CODES)).sum(axis=2) == 0).any(
+            axis=1
+        ),
     }
     for fault, where in faults.items():
         if np.any(where):

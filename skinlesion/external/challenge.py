@@ -14,7 +14,8 @@ from skinlesion.runtime.archives import Member, list_members, printable, select_
 from skinlesion.runtime.errors import UserError, listing
 
 IMAGE = re.compile(r"(ISIC_[0-9]{1,20})\.(?i:jpe?g)")
-TRUTH = re.compile(r".*GroundTruth\.csv", re.IGNORECASE)
+PICTURE = re.compile(r"(?!\.).*\.(jpe?g|png|bmp|tiff?)", re.IGNORECASE)
+TRUTH = re.compile(r"(?!\.).*GroundTruth\.csv", re.IGNORECASE)
 IMAGES_ZIP = re.compile(r"(?!\.).*Test_(Input|Images).*\.zip", re.IGNORECASE)
 CLASSES = {code.upper(): code for code in CODES}  # MEL -> mel
 COLUMNS = ["image", *CLASSES]
@@ -46,6 +47,13 @@ def read(archive: Path, stack: ExitStack) -> LabelledSet:
         names = listing(sorted(printable(member.path) for member in members)) or "no files"
         fault = "no image named ISIC_<digits>.jpg" if not images else f"{len(truths)} files named *GroundTruth.csv"
         raise UserError(f"external.archive: {archive} has {fault}. It has: {names}. {EXPECTED}")
+    named = {member.path for _, member in images}
+    pictures = [member for member in members if PICTURE.fullmatch(member.path.name)]
+    if others := [printable(member.path) for member in pictures if member.path not in named]:
+        raise UserError(
+            f"external.archive: {archive} has pictures whose names are not ISIC_<digits>.jpg ({len(others)}): "
+            f"{listing(others)}. {EXPECTED}"
+        )
     files = select_once(images)
     table = read_truth(next(iter(truths.values())))
     with metadata.naming(archive, REMEDY):

@@ -23,12 +23,15 @@ WAYS_OUT = (
 def download() -> Path:
     """Download both files into a folder that is kept, so that other image sizes need no second download.
 
+    An experiment in DVC's queue has a folder of its own.
+
     Raises:
         UserError: the disk has too little space, Dataverse refuses or cannot be reached, or it sends other files.
     """
     folder = paths.EXTERNAL_DOWNLOAD
     folder.mkdir(parents=True, exist_ok=True)
-    check_room(folder, BYTES)
+    if not all((folder / name).exists() for name, *_ in FILES):
+        check_room(folder, BYTES)
     for name, file_id, md5 in FILES:
         try:
             download_file(f"{SERVER}/api/access/datafile/{file_id}", folder / name, None, md5)

@@ -6,8 +6,8 @@ import pandas as pd
 
 from skinlesion.core import images, metadata, tables
 from skinlesion.core.ham10000 import CODES
-from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.merge import groups
+from skinlesion.near_duplicates.pairs import list_pairs
 from skinlesion.runtime.errors import UserError, listing
 from skinlesion.runtime.params.sections import Data, Images
 

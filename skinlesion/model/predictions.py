@@ -1,4 +1,4 @@
-"""predictions.csv: a model's probabilities for every image of validation and test, all that evaluation needs."""
+"""predictions.csv: probabilities of all images of validation, test and the external set, all that evaluation needs."""
 
 from dataclasses import dataclass
 
@@ -48,7 +48,7 @@ def make_table(
         raw: (N, 7).
         exponent: of the decision rule, see Calibration.decided; 0: raw.
         patient: (N, 7), from age, sex and site.
-        splits, metadata: data/splits.csv and data/merged/metadata.csv, whole.
+        splits, metadata: data/splits.csv and data/merged/metadata.csv, whole, with the rows of the external set.
     """
     rows = splits[splits["split"] == split]
     originals = splits.loc[~splits["augmented"], "group"].value_counts()

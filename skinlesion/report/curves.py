@@ -82,7 +82,7 @@ def draw_reliability(inputs: Inputs, on: str = "test") -> Chart:
 
 
 def draw_referral(inputs: Inputs) -> Chart:
-    names = {on: f"{SETS[on]}, area {number(inputs.metrics[on]['aurc'])}" for on in inputs.scored}
+    names = {on: f"{SETS[on]}, mean error {number(inputs.metrics[on]['aurc'])}" for on in inputs.scored}
     table = inputs.tables["referral"]
 
     def draw(figure: Figure) -> None:

@@ -71,11 +71,12 @@ def read_estimate(inputs: Inputs, name: str, on: str = "test") -> Estimate:
 def describe_external(inputs: Inputs) -> str:
     """Say what the external set is, how many images were scored, and how many were left out."""
     external = inputs.metrics["external"]
-    if not external["images"]:
+    if external["source"] == "none":
         return "No external set was scored (external.source: none)."
     copies = external["near_copies_left_out"]
     left_out = f" {count(copies)} near copies of training images were left out." if copies else ""
-    return f"{EXTERNAL_SETS[external['source']]}: {count(external['images'])} images.{left_out}"
+    by = f" Intervals are by {external['intervals_by']}." if external["images"] else ""
+    return f"{EXTERNAL_SETS[external['source']]}: {count(external['images'])} images.{left_out}{by}"
 
 
 def count_leaked(inputs: Inputs) -> int:

@@ -57,7 +57,8 @@ def complete(url: str, part: Path, size: int | None) -> None:
     while size is None or file_size(part) < size:
         try:
             size = size or ask_size(url)
-            download_rest(url, part, size)
+            if file_size(part) < size:
+                download_rest(url, part, size)
         except (requests.RequestException, HTTPError) as error:
             status, fault = describe(error)
             fault = fault if status else f"no connection ({fault})"

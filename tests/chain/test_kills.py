@@ -23,7 +23,7 @@ from tests.helpers.chain import ROOT
 
 OUTPUTS = {
     "download": ["data/raw"],
-    "merge": ["data/merged", "metrics/data.json"],
+    "merge": ["data/merged", "data/near_pairs.csv", "metrics/data.json"],
     "explore": ["plots/explore"],
     "balance": ["data/balanced", "plots/balance"],
     "split": ["data/splits.csv", "data/near_duplicates.csv", "metrics/split.json"],

@@ -13,10 +13,11 @@ import yaml
 from markdown_it import MarkdownIt
 
 from skinlesion.__main__ import main
-from skinlesion.commands.pr_report import cautions, comment
+from skinlesion.commands.pr_report import cautions, comment, sides
 from skinlesion.commands.pr_report.sides import Side
 from skinlesion.core import tables
 from skinlesion.core.ham10000 import CODES
+from skinlesion.runtime import paths
 from tests.report.conftest import make_predictions
 
 SPLIT = {
@@ -165,6 +166,12 @@ def test_the_headline_has_interval_and_leak_of_both_sides():
     assert cells["balanced accuracy (95% interval)"] == ["0.750 (0.50 to 0.90)", "0.750"]
     assert cells["**leak**: test images with a sibling in train"] == ["0 of 4 (0%)", "1,190 of 1,400 (85%)"]
     assert cells["model"] == ["resnet18, A", "resnet18, A"]
+
+
+def test_near_duplicates_say_nothing_about_the_test_images():
+    """A base from before they were counted is compared all the same."""
+    counted = {paths.SPLIT_METRICS: json.dumps({**SPLIT, "near_duplicates": {"pairs": 3}})}
+    assert sides.read_side("main", counted.get).split == SPLIT
 
 
 def test_the_external_set_has_a_row_where_one_was_scored():

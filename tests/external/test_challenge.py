@@ -37,7 +37,8 @@ def read(archive: Path) -> tuple[LabelledSet, dict[str, bytes]]:
     [
         files(),
         {f"isic/{name}": content for name, content in files().items()} | {"isic/LICENSE.txt": b"text"},
-        files() | {"__MACOSX/._ISIC_1.jpg": b"of macOS", "copy/ISIC_1.jpg": b"image 1"},
+        files()
+        | {"__MACOSX/._ISIC_1.jpg": b"of macOS", f"__MACOSX/._{TRUTH}": b"of macOS", "copy/ISIC_1.jpg": b"image 1"},
         files() | {TRUTH: truth(*ROWS).replace(b"\n", b"\r\n").replace(b"image", b"\xef\xbb\xbfimage", 1)},
     ],
 )
@@ -75,6 +76,7 @@ FAULTS = {
     "a path as id": (files(*ROWS, "../ISIC_9,1,0,0,0,0,0,0"), r"'../ISIC_9' in row 5"),
     "no truth": (IMAGES, "has 0 files named *GroundTruth.csv"),
     "no image": ({TRUTH: truth(*ROWS)}, "has no image named ISIC_<digits>.jpg"),
+    "a picture with another name": (files() | {f"{INPUT}/photo.png": b"png"}, "not ISIC_<digits>.jpg (1): ISIC2018"),
     "copies that differ": (files() | {"more/ISIC_1.jpg": b"another"}, "are not equal copies"),
 }
 

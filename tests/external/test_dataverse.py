@@ -44,6 +44,15 @@ def test_both_files_come_whole_and_are_not_fetched_twice(monkeypatch: pytest.Mon
     assert download(monkeypatch, send(403)) == []
 
 
+def test_a_run_that_died_before_its_last_step_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is whole under the name of a part: only its size is asked for."""
+    download(monkeypatch)
+    for name, *_ in dataverse.FILES:
+        (paths.EXTERNAL_DOWNLOAD / name).rename(paths.EXTERNAL_DOWNLOAD / f"{name}.part")
+    assert download(monkeypatch) == list(CONTENTS)
+    assert download(monkeypatch) == []
+
+
 def test_a_refusal_names_the_other_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"HTTP 403.*external\.source: archive.*external\.source: none"):
         download(monkeypatch, send(403))

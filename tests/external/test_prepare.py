@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from skinlesion.core import images, metadata, tables
-from skinlesion.core.near_duplicates import list_pairs
 from skinlesion.external import sample
 from skinlesion.external.labelled import LabelledSet, empty
 from skinlesion.external.prepare import prepare
+from skinlesion.near_duplicates.pairs import list_pairs
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.sections import Images
 

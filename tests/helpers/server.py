@@ -34,6 +34,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.server.contents[self.path]
         range_start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(range_start[1]) if range_start else 0
+        if start >= len(body):
+            self.head(416, Content_Range=f"bytes */{len(body)}", Content_Length=0)
+            return b""
         extra = {"Content_Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
         self.head(206 if start else 200, Content_Length=len(body) - start, **extra)
         return body[start:]

@@ -102,6 +102,7 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
         evaluated, external = (
             evaluate(table, seed=1, bootstrap=200) for evaluate in (results.evaluate_test, results.evaluate_external)
         )
+        source = "sample" if settings.data.source == "sample" else "isic2018"
         outside = {f"external_{name}": content for name, content in external.tables.items()}
         tables = {**evaluated.tables, **outside, **counts.tables(table), "history": make_history(len(settings.phases))}
         for name, content in tables.items():  # as evaluate writes them
@@ -115,9 +116,10 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
                 "test": {"protocol": settings.split.protocol, **evaluated.figures},
                 "intervals": evaluated.intervals,
                 "external": {
-                    "source": "sample" if settings.data.source == "sample" else "isic2018",
+                    "source": source if external.figures else "none",
                     "images": int((table["split"] == "external").sum()),
                     "near_copies_left_out": 3,
+                    "intervals_by": "image",
                     **external.figures,
                     "intervals": external.intervals,
                 },

@@ -77,7 +77,8 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
         test=parse(paths.TEST_METRICS),
         external=parse(paths.EXTERNAL_METRICS),
         intervals=parse(paths.INTERVALS_METRICS),
-        split=parse(paths.SPLIT_METRICS),
+        # Near duplicates say nothing about which images are in a split, and older results lack them.
+        split={name: value for name, value in parse(paths.SPLIT_METRICS).items() if name != "near_duplicates"},
         params=parse(paths.PARAMS),
         outputs=list_outputs(parse(paths.LOCK)),
         predictions=tuple((row["actual"], row["predicted"]) for row in table),

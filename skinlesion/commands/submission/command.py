@@ -1,6 +1,7 @@
 """the predictions as the CSV that the ISIC 2018 challenge takes (Task 3)"""
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
     table = pd.DataFrame(predictions.headline, columns=[code.upper() for code in CODES])[list(COLUMNS)]
     table.insert(0, "image", ids)
     tables.write(arguments.output, table)
+    if arguments.split == "external" and paths.EXTERNAL_METRICS.is_file():
+        left_out = json.loads(paths.EXTERNAL_METRICS.read_text(encoding="utf-8"))["near_copies_left_out"]
+        if left_out:
+            print(
+                f"submission: warning: no rows for {left_out} near copies of training images; the challenge scores all"
+            )
     print(f"submission: {len(table)} images of split {arguments.split}: {arguments.output}")
 
 

@@ -2,7 +2,8 @@
 
 Small grey pictures of the images, compared in the eight ways to turn and mirror one of them, give each image its most
 similar others. A pair of these is near-identical if enough of their ORB features (Rublee et al., ICCV 2011) match under
-one rotation, scaling and shift. Known pairs, false pairs and other methods that were measured: see README.md.
+one rotation, scaling and shift. An image with too few features, as a smooth one, has no pair; of
+HAM10000's none is so. Known pairs, false pairs and other methods that were measured: see README.md.
 """
 
 from collections.abc import Sequence

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skinlesion.core import near_duplicates
-from skinlesion.core.near_duplicates import (
+from skinlesion.near_duplicates import pairs as near_duplicates
+from skinlesion.near_duplicates.pairs import (
     DISTANCE,
     FEATURES,
     Fingerprint,
