@@ -16,8 +16,8 @@ def read(splits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, in
     """
     metadata = tables.read(paths.EXTERNAL_METADATA)
     pairs = tables.read(paths.EXTERNAL_PAIRS)
-    originals = splits[~splits["augmented"]].set_index("image_id")
-    copies = pairs.groupby(pairs["image_id_2"].map(originals["split"]))["image_id_1"].agg(set)
+    originals = splits.loc[~splits["augmented"], ["image_id", "split"]]
+    copies = pairs.merge(originals, left_on="image_id_2", right_on="image_id").groupby("split")["image_id_1"].agg(set)
     near_copies = {split: len(copies.get(split, ())) for split in ("train", "validation", "test", "unused")}
     kept = metadata[~metadata["image_id"].isin(copies.get("train", ()))]
     rows = kept[["image_id", "group", "dx"]].assign(
