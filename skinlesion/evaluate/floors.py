@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
@@ -44,8 +45,9 @@ def predict_patients(splits: pd.DataFrame, metadata: pd.DataFrame, seed: int) ->
     for column in ("sex", "localization"):  # a value that training has not seen is missing
         rows[column] = pd.Categorical(rows[column], sorted(rows.loc[learned, column].dropna().unique()))
     model = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=seed)
-    model.fit(rows[learned], splits.loc[learned, "dx"])
-    predicted = pd.DataFrame(model.predict_proba(rows), columns=model.classes_)
+    with threadpool_limits(1, user_api="openmp"):  # on a busy machine two threads take 90 s, one takes 2 s
+        model.fit(rows[learned], splits.loc[learned, "dx"])
+        predicted = pd.DataFrame(model.predict_proba(rows), columns=model.classes_)
     return predicted.reindex(columns=CODES, fill_value=0).to_numpy()
 
 

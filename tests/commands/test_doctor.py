@@ -33,15 +33,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-@pytest.fixture
-def here(tmp_path: Path, home: Path, write_params: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A repository with params.yaml and pins as the current folder; `here({...})` rewrites params.yaml."""
-    folder = tmp_path / "project"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
     shutil.copy(ROOT / "requirements.txt", folder)
-    monkeypatch.chdir(folder)
     for command in (["git", "init", "-q", "-b", "main"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, home: Path, repository: Path, write_params: Callable, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """A repository with params.yaml and pins as the current folder; `here({...})` rewrites params.yaml."""
+    folder = shutil.copytree(repository, tmp_path / "project")
+    monkeypatch.chdir(folder)
     write_params(Path("params.yaml"), {})
     return lambda changes: write_params(Path("params.yaml"), changes)
 

@@ -40,11 +40,11 @@ def test_chains_are_followed_in_every_order() -> None:
 
 
 def test_a_long_chain_is_one_group() -> None:
-    lesion_of = pd.Series({f"i{number:04d}": f"L{number:04d}" for number in range(3000)})
-    pairs = [(f"i{number:04d}", f"i{number + 1:04d}") for number in reversed(range(2999))]
+    lesion_of = pd.Series({f"i{number:04d}": f"L{number:04d}" for number in range(1500)})
+    pairs = [(f"i{number:04d}", f"i{number + 1:04d}") for number in reversed(range(1499))]
     group_of, joined = groups.join(lesion_of, pairs)
     assert set(group_of) == {"L0000"}
-    assert joined == 2999
+    assert joined == 1499
 
 
 def test_pairs_are_read_past_comments(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.report import bars, card, page
+from skinlesion.report import bars, card, curves, page
+from skinlesion.report.figures import Chart
 from skinlesion.report.inputs import PICTURES, Inputs
 
 RESULTS = ("honest", "leaking", "on_sample")
@@ -27,6 +28,13 @@ def pages(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(params=RESULTS)
 def text(pages: dict[str, str], request: pytest.FixtureRequest) -> str:
     return pages[request.param]
+
+
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are not drawn, which is most of the time that a page takes."""
+    for module in (bars, curves):
+        monkeypatch.setattr(module, "draw_chart", lambda title, alt, *_: Chart(title, "data:,", alt, ""))
 
 
 def text_of(page: str, tag: str) -> str:
@@ -103,6 +111,7 @@ def test_a_subgroup_with_too_few_lesions_has_no_metrics(pages: dict[str, str]) -
     assert re.search(row, pages["honest"])
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_params_are_complete_without_folders_of_the_machine(make_inputs: Callable) -> None:
     changes = {"data.source": "archive", "data.archive": "/home/someone/ham.zip", "model.weights": "/data/w.weights.h5"}
     text = page.render(make_inputs(changes))
@@ -123,6 +132,7 @@ def test_one_epoch_and_small_subgroups_have_a_page_too(honest: Inputs) -> None:
     assert text_of(page.render(with_table(small, "history", honest.tables["history"].iloc[:1])), "h1")
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
     figures = {**honest.metrics["test"], "balanced_accuracy": 0.6124, "accuracy": 0.7861}
     intervals = {"balanced_accuracy": {"low": 0.5712, "high": 0.6549}, "accuracy": {"low": 0.76, "high": 0.81}}
@@ -148,6 +158,7 @@ def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["honest", "leaking"])
+@pytest.mark.usefixtures("without_charts")
 def test_leaked_images_are_counted_and_compared_in_the_headline(
     name: str, rows: list[tuple], words: list[str], request: pytest.FixtureRequest
 ) -> None:
@@ -170,6 +181,7 @@ def test_confusion_has_truth_in_rows_and_prediction_in_columns(honest: Inputs) -
     assert (counts[4, 4], counts[4, 5], counts[5, 4], counts[5, 5]) == (1, 1, 0, 1)
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_the_external_set_has_its_columns_or_a_sentence_that_there_is_none(
     honest: Inputs, make_inputs: Callable
 ) -> None:
