@@ -13,6 +13,8 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
         for name, difference in comparison.differences.items()
     ]
     images, different = count(comparison.images), comparison.disagreements
+    unit = "image" if comparison.lesions == comparison.images else "lesion"  # the external set may have no lesions
+    lesions = f" of {count(comparison.lesions)} lesions" if unit == "lesion" else ""
     only = f"{comparison.only_a_right} images right only in A, {comparison.only_b_right} only in B"
     shown = [
         f"  {row.image_id} ({row.group}), {row.dx}: A {row.predicted_a}, B {row.predicted_b}"
@@ -22,12 +24,12 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
         [
             f"A: {a}",
             f"B: {b}",
-            f"split {split}: {images} images of {count(comparison.lesions)} lesions, the same on both sides",
+            f"split {split}: {images} images{lesions}, the same on both sides",
             "",
-            markdown(Table("", ("measure", "A", "B", "B - A, paired bootstrap by lesion"), rows)),
+            markdown(Table("", ("measure", "A", "B", f"B - A, paired bootstrap by {unit}"), rows)),
             "",
             f"McNemar's exact test: {only}, p = {comparison.p:.3g}",
-            "It takes images of one lesion as independent. Rely on the intervals.",
+            *(["It takes images of one lesion as independent. Rely on the intervals."] if lesions else []),
             f"Another class predicted: {count(len(different))} of {images} images{':' if shown else ''}",
             *shown,
         ]

@@ -10,7 +10,7 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.evaluate.metrics import ratio
-from skinlesion.model.predictions import Predictions
+from skinlesion.model.predictions import ABOUT, Predictions
 from skinlesion.report.table import missing
 from skinlesion.runtime.errors import UserError
 
@@ -54,7 +54,7 @@ def compare(a: Predictions, b: Predictions, draws: int, seed: int) -> Comparison
     The intervals are the main result: they keep the images of a lesion together. McNemar's exact test (Psychometrika
     12, 1947) takes images as independent, which images of one lesion are not, so its p is somewhat too small.
 
-    Raises UserError if A and B differ in images, which are matched by path, or in their diagnoses or lesions.
+    Raises UserError if A and B differ in images, which are matched by path, or in what the metadata say of one.
     """
     rows, order_a, order_b = match_images(a.rows, b.rows)
     labels, sides = a.labels[order_a], (a.headline[order_a], b.headline[order_b])
@@ -81,14 +81,16 @@ def compare(a: Predictions, b: Predictions, draws: int, seed: int) -> Comparison
 
 def match_images(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return the rows of A by path, and the row numbers that bring A and B into this order; UserError as in compare."""
-    first, second = (rows.set_index("path")[["dx", "group"]].sort_index() for rows in (a, b))
+    first, second = (rows.set_index("path")[["dx", "group", *ABOUT]].sort_index() for rows in (a, b))
     common = first.index.intersection(second.index)
-    differs = (first.loc[common] != second.loc[common]).sum()
+    both = first.loc[common], second.loc[common]
+    differs = both[0].ne(both[1]) & ~(both[0].isna() & both[1].isna())
     counts = {
         "only in A": len(first) - len(common),
         "only in B": len(second) - len(common),
-        "with another diagnosis": differs["dx"],
-        "of another lesion": differs["group"],
+        "with another diagnosis": differs["dx"].sum(),
+        "of another lesion": differs["group"].sum(),
+        f"with other {', '.join(ABOUT)}": differs[ABOUT].any(axis=1).sum(),
     }
     if any(counts.values()):
         fault = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)

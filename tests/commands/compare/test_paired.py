@@ -119,12 +119,21 @@ def test_disagreements_are_the_images_with_two_predictions():
     assert f"{len(compare().disagreements)} of {len(A.rows)} images" in text
 
 
+def test_without_lesions_the_unit_is_the_image_and_unknown_ages_are_equal():
+    table = TABLE.assign(group=TABLE["path"], age=np.nan)
+    text = describe(compare(*[select_split(table, "test")] * 2), "a", "b", "external")
+    assert "by image" in text
+    assert "lesion" not in text
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
         (changed("path", 0, "elsewhere.png"), ["1 only in A", "1 only in B"]),
         (changed("dx", 0, "nv"), ["1 with another diagnosis"]),
         (changed("group", 0, "g"), ["1 of another lesion"]),
+        (changed("age", 0, 1.0), ["1 with other age, sex, localization, dx_type"]),
+        (changed("sex", 0, ""), ["1 with other age, sex, localization, dx_type"]),
         (select_split(TABLE[TABLE["dx"] != "vasc"], "test"), ["4 only in A"]),
     ],
 )
