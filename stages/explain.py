@@ -24,20 +24,33 @@ def main() -> pd.DataFrame:
     heat = Explainer(bundle.load(paths.MODEL).model).heatmaps(shown, explained["predicted"].map(CODES.index).to_numpy())
 
     source = origin.title(settings.data.source)
-    pairs, dx = tables.read(paths.NEAR_DUPLICATES), tables.read(paths.METADATA).set_index("image_id")["dx"]
     split = f"{len(rows):,} test images, protocol {settings.split.protocol}. "
-    near = pictures.near_duplicates(pairs, dx, paths.MERGED_IMAGES)
     sheets = {
         "samples": ("Predictions", pictures.samples(samples, rows), split + pictures.SAMPLES_NOTE),
         "mistakes": ("The most confident mistakes", pictures.mistakes(mistakes), split + pictures.mistakes_note(rows)),
         "gradcam": ("Grad-CAM", pictures.gradcam(explained, rows, heat), split + pictures.gradcam_note(heat)),
-        "near_duplicates": ("Near duplicates", near, pictures.near_note(pairs, settings.split.protocol)),
+        "near_duplicates": ("Near duplicates", *near_duplicates(settings.split.protocol)),
     }
     with replace_folder(paths.EXPLAIN_PLOTS) as target:
         for name, (title, content, note) in sheets.items():
             sheet.write(content, target / f"{name}.png", f"{title}. {source}", note)
     print(f"explain: {(~rows['right']).sum()} mistakes on {len(rows)} test images; see {paths.EXPLAIN_PLOTS}")
     return rows
+
+
+def near_duplicates(protocol: str) -> tuple[list[sheet.Row], str]:
+    """Make the sheet of near duplicates within HAM10000, and between it and the external set, and its note."""
+    within, across, splits = (tables.read(path) for path in (paths.NEAR_DUPLICATES, paths.EXTERNAL_PAIRS, paths.SPLITS))
+    originals = splits.loc[~splits["augmented"], ["image_id", "split"]].set_axis(["image_id_2", "split_2"], axis=1)
+    across = across.assign(split_1="external").merge(originals, on="image_id_2")
+    dx = pd.concat(
+        [tables.read(path).set_index("image_id")["dx"] for path in (paths.METADATA, paths.EXTERNAL_METADATA)]
+    )
+    content = [
+        *pictures.near_duplicates(within, dx, (paths.MERGED_IMAGES, paths.MERGED_IMAGES)),
+        *pictures.near_duplicates(across, dx, (paths.EXTERNAL_IMAGES, paths.MERGED_IMAGES)),
+    ]
+    return content, pictures.near_note(within, across, protocol)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,14 @@ def mistakes(chosen: pd.DataFrame) -> list[Row]:
     return [Row("", pictures[start : start + PER_ROW]) for start in range(0, len(pictures), PER_ROW)]
 
 
-def near_duplicates(pairs: pd.DataFrame, dx: pd.Series, folder: Path) -> list[Row]:
-    """Make rows of the closest pairs of data/near_duplicates.csv, side by side; `dx` is by image_id."""
+def near_duplicates(pairs: pd.DataFrame, dx: pd.Series, folders: tuple[Path, Path]) -> list[Row]:
+    """Make rows of the closest pairs, side by side.
+
+    Args:
+        pairs: the columns of data/near_duplicates.csv.
+        dx: by image_id.
+        folders: of the first and of the second images.
+    """
     pictures = []
     for pair in pairs[:PAIRS].itertuples():
         ids = (pair.image_id_1, pair.image_id_2)
@@ -55,7 +61,7 @@ def near_duplicates(pairs: pd.DataFrame, dx: pd.Series, folder: Path) -> list[Ro
             f"{image_id} {dx[image_id]}, {split}"
             for image_id, split in zip(ids, (pair.split_1, pair.split_2), strict=True)
         ]
-        both = side_by_side(*(images.read(folder / f"{image_id}.png") for image_id in ids))
+        both = side_by_side(*(images.read(folder / f"{name}.png") for folder, name in zip(folders, ids, strict=True)))
         pictures.append(Picture(both, "\n".join([*captions, f"distance {pair.distance:.2f}"])))
     return [Row("", pictures[start : start + PAIRS_PER_ROW]) for start in range(0, len(pictures), PAIRS_PER_ROW)]
 
@@ -92,15 +98,16 @@ def mistakes_note(rows: pd.DataFrame) -> str:
     return f"{wrong:,} of them are misclassified. The most confident are first, each lesion once. {FRAMES} {FIGURE}"
 
 
-def near_note(pairs: pd.DataFrame, protocol: str) -> str:
-    """Explain the sheet of near-identical `pairs`."""
+def near_note(within: pd.DataFrame, across: pd.DataFrame, protocol: str) -> str:
+    """Explain the sheet of near-identical pairs `within` HAM10000, and `across` it and the external set."""
     start = f"All original images, protocol {protocol}. "
-    if pairs.empty:
+    if within.empty and across.empty:
         return f"{start}No two images under different lesion ids are near-identical."
     return (
-        f"{start}{len(pairs):,} pairs of images under different lesion ids are near-identical; the closest are shown. "
-        "Distance is 1 minus the share of features that match. Some pairs can show two lesions: look before you add a "
-        "pair to the file that data.duplicates names."
+        f"{start}{len(within):,} pairs of images under different lesion ids are near-identical, and {len(across):,} of "
+        "an external image with one of HAM10000; the closest of both are shown. Distance is 1 minus the share of "
+        "features that match. Some pairs can show two lesions: look before you add a pair to the file that "
+        "data.duplicates names."
     )
 
 

@@ -14,7 +14,7 @@ from skinlesion.model.predict import probabilities
 from skinlesion.runtime import params, paths
 from skinlesion.sheets import sheet
 from skinlesion.train.network.build import build
-from stages import balance, explain, merge, split
+from stages import balance, explain, external, merge, split
 from tests.helpers import one_block
 from tests.helpers.references import ALL_USUAL
 
@@ -26,7 +26,7 @@ def splits(project: Callable) -> pd.DataFrame:
     """The splits of a tiny project, for which predictions of a model with random weights exist."""
     changes = {"split.protocol": "image", "split.train": 0.5, "split.validation": 0.1, "split.test": 0.4}
     project(changes | one_block.PARAMS)
-    for stage in (merge, balance, split):
+    for stage in (merge, external, balance, split):
         stage.main()
     settings = params.load()
     model = build(settings.backbone, settings.head, 32, weights=None)

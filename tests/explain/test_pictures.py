@@ -163,18 +163,22 @@ def test_equal_predictions_give_the_same_bytes(folder: Path) -> None:
 
 
 def test_near_duplicates_are_side_by_side_with_ids_diagnoses_splits_and_distance(tmp_path: Path) -> None:
-    for number in range(14):
-        images.write_png(tmp_path / f"{number}.png", np.full((8, 8, 3), number, np.uint8))
+    folders = tmp_path / "a", tmp_path / "b"
+    for folder, grey in zip(folders, (0, 100), strict=True):
+        folder.mkdir()
+        for number in range(14):
+            images.write_png(folder / f"{number}.png", np.full((8, 8, 3), grey + number, np.uint8))
     pairs = pd.DataFrame(
         {"image_id_1": str(n), "image_id_2": str(n + 1), "split_1": "train", "split_2": "test", "distance": 0.25}
         for n in range(13)
     )
     dx = pd.Series(["nv", "mel"] * 7, index=[str(n) for n in range(14)])
-    rows = pictures.near_duplicates(pairs, dx, tmp_path)
+    rows = pictures.near_duplicates(pairs, dx, folders)
     drawn = [picture for row in rows for picture in row.pictures]
     assert len(drawn) == 12
     assert drawn[3].caption == "3 mel, train\n4 nv, test\ndistance 0.25"
-    assert (drawn[3].image[:, :8] == 3).all() and (drawn[3].image[:, -8:] == 4).all()
-    assert "13 pairs" in pictures.near_note(pairs, "lesion")
-    assert pictures.near_duplicates(pairs[:0], dx, tmp_path) == []
-    assert "No two images" in pictures.near_note(pairs[:0], "lesion")
+    assert (drawn[3].image[:, :8] == 3).all() and (drawn[3].image[:, -8:] == 104).all()
+    note = pictures.near_note(pairs[:0], pairs, "lesion")
+    assert "0 pairs" in note and "13 of an external image" in note
+    assert pictures.near_duplicates(pairs[:0], dx, folders) == []
+    assert "No two images" in pictures.near_note(pairs[:0], pairs[:0], "lesion")
