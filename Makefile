@@ -13,7 +13,6 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 # The package itself, in place: an edit counts at once. Its build backend is among the pins.
 INSTALL_OURS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-# Three processes for unit tests: some of them wait, so two cores have room for one more.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
 MARKERS ?= not slow
@@ -56,6 +55,7 @@ repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs all)
 	$(PYTEST) -m "$(MARKERS)"
 
+# In three processes, since some of these tests wait: two cores have room for one more.
 test-fast: .venv/ready-dev  ## run the unit tests alone: no chain, no training
 	$(PYTEST) -n 3 -m "not slow and not chain and not training"
 
