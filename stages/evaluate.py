@@ -6,6 +6,7 @@ import pandas as pd
 
 from skinlesion.core import tables
 from skinlesion.evaluate import decision, external, floors, results
+from skinlesion.evaluate.intervals import name_unit
 from skinlesion.model import dataset, predictions
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -52,8 +53,7 @@ def describe_external(settings: params.Params, near_copies: dict[str, int]) -> N
         "near_copies_left_out": near_copies["train"],
         "near_copies": near_copies,
     }
-    unit = "image" if (scored["group"] == scored["image_id"]).all() else "lesion"
-    intervals = {"intervals_by": unit, "intervals": result.intervals} if images else {}
+    intervals = {"intervals_by": name_unit(scored), "intervals": result.intervals} if images else {}
     write_json(paths.EXTERNAL_METRICS, {**counts, **result.figures, **intervals})
     write_tables(paths.EXTERNAL_PLOTS, result.tables)
     score = f"balanced accuracy {result.figures['balanced_accuracy']} on {images} images" if images else "not scored"

@@ -77,3 +77,8 @@ def interval(values: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def name_unit(rows: pd.DataFrame) -> str:
+    """Name what the draws are of: `lesion`, or `image` where no row of a predictions table has a known lesion."""
+    return "image" if rows["group"].equals(rows["image_id"]) else "lesion"

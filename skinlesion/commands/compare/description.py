@@ -13,8 +13,8 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
         for name, difference in comparison.differences.items()
     ]
     images, different = count(comparison.images), comparison.disagreements
-    unit = "image" if comparison.lesions == comparison.images else "lesion"  # the external set may have no lesions
-    lesions = f" of {count(comparison.lesions)} lesions" if unit == "lesion" else ""
+    by_lesion = comparison.unit == "lesion"
+    lesions = f" of {count(comparison.lesions)} lesions" if by_lesion else ""
     only = f"{comparison.only_a_right} images right only in A, {comparison.only_b_right} only in B"
     shown = [
         f"  {row.image_id} ({row.group}), {row.dx}: A {row.predicted_a}, B {row.predicted_b}"
@@ -26,10 +26,10 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
             f"B: {b}",
             f"split {split}: {images} images{lesions}, the same on both sides",
             "",
-            markdown(Table("", ("measure", "A", "B", f"B - A, paired bootstrap by {unit}"), rows)),
+            markdown(Table("", ("measure", "A", "B", f"B - A, paired bootstrap by {comparison.unit}"), rows)),
             "",
             f"McNemar's exact test: {only}, p = {comparison.p:.3g}",
-            *(["It takes images of one lesion as independent. Rely on the intervals."] if lesions else []),
+            *(["It takes images of one lesion as independent. Rely on the intervals."] if by_lesion else []),
             f"Another class predicted: {count(len(different))} of {images} images{':' if shown else ''}",
             *shown,
         ]

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
-from skinlesion.evaluate.intervals import Bootstrap, interval
+from skinlesion.evaluate.intervals import Bootstrap, interval, name_unit
 from skinlesion.evaluate.metrics import ratio
 from skinlesion.model.predictions import ABOUT, Predictions
 from skinlesion.report.table import missing
@@ -35,12 +35,14 @@ class Difference:
 class Comparison:
     """B against A, on the same images.
 
-    differences: by the keys of MEASURES. only_a_right, only_b_right: images that one of both predicts correctly. p: of
-    McNemar's test. disagreements: image_id, group, dx, predicted_a, predicted_b of each image with two predictions.
+    unit: what the intervals are by, lesion or image. differences: by the keys of MEASURES. only_a_right, only_b_right:
+    images that one of both predicts correctly. p: of McNemar's test. disagreements: image_id, group, dx, predicted_a,
+    predicted_b of each image with two predictions.
     """
 
     images: int
     lesions: int
+    unit: str
     differences: dict[str, Difference]
     only_a_right: int
     only_b_right: int
@@ -68,6 +70,7 @@ def compare(a: Predictions, b: Predictions, draws: int, seed: int) -> Comparison
     return Comparison(
         images=len(rows),
         lesions=rows["group"].nunique(),
+        unit=name_unit(rows),
         differences={
             name: Difference(*(side[name] for side in values), *difference_interval(*(side[name] for side in drawn)))
             for name in MEASURES
@@ -83,8 +86,8 @@ def match_images(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, np.nda
     """Return the rows of A by path, and the row numbers that bring A and B into this order; UserError as in compare."""
     first, second = (rows.set_index("path")[["dx", "group", *ABOUT]].sort_index() for rows in (a, b))
     common = first.index.intersection(second.index)
-    both = first.loc[common], second.loc[common]
-    differs = both[0].ne(both[1]) & ~(both[0].isna() & both[1].isna())
+    here, there = first.loc[common], second.loc[common]
+    differs = here.ne(there) & ~(here.isna() & there.isna())
     counts = {
         "only in A": len(first) - len(common),
         "only in B": len(second) - len(common),

@@ -120,7 +120,7 @@ def test_disagreements_are_the_images_with_two_predictions():
 
 
 def test_without_lesions_the_unit_is_the_image_and_unknown_ages_are_equal():
-    table = TABLE.assign(group=TABLE["path"], age=np.nan)
+    table = TABLE.assign(group=TABLE["image_id"], age=np.nan)
     text = describe(compare(*[select_split(table, "test")] * 2), "a", "b", "external")
     assert "by image" in text
     assert "lesion" not in text
