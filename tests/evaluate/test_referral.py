@@ -7,7 +7,7 @@ from skinlesion.evaluate import referral
 
 
 def table(certainty: list[float], right: list[bool]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N,) and probabilities (N, 7) of which the highest is `certainty`."""
+    """Labels (N,) and probabilities (N, 7), whose highest in each row is `certainty`."""
     probabilities = np.array([[c, *[(1 - c) / 6] * 6] for c in certainty])
     return np.where(right, 0, 1), probabilities
 
