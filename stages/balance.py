@@ -5,6 +5,7 @@ import pandas as pd
 from skinlesion.balance import copies
 from skinlesion.balance.plan import make_copies, plan
 from skinlesion.core import origin, tables
+from skinlesion.core.parallel import use_cluster
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
 from skinlesion.runtime.files import replace_folder
@@ -16,7 +17,8 @@ def main() -> pd.DataFrame:
     table = tables.read(paths.METADATA)
     manifest = plan(table, paths.MERGED_IMAGES, paths.BALANCED / "images", settings.balance)
     with replace_folder(paths.BALANCED) as target:
-        make_copies(manifest, target, paths.BALANCED)
+        with use_cluster():
+            make_copies(manifest, target.absolute(), paths.BALANCED)
         tables.write(target / paths.MANIFEST.name, manifest)
     shown = copies.choose(manifest)
     with replace_folder(paths.BALANCE_PLOTS) as target:

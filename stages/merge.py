@@ -3,6 +3,7 @@
 import sys
 
 from skinlesion.core import tables
+from skinlesion.core.parallel import use_cluster
 from skinlesion.merge.merge import find_near_pairs, merge
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -11,9 +12,9 @@ from skinlesion.runtime.files import replace_folder, write_json
 
 def main() -> dict:
     settings = params.load()
-    with replace_folder(paths.MERGED) as target:
-        table, metrics = merge(paths.RAW, target, settings.data, settings.images)
-        pairs = find_near_pairs(table, target / "images")
+    with replace_folder(paths.MERGED) as target, use_cluster():
+        table, metrics = merge(paths.RAW.absolute(), target.absolute(), settings.data, settings.images)
+        pairs = find_near_pairs(table, target.absolute() / "images")
     tables.write(paths.NEAR_PAIRS, pairs, float_format="%.3f")
     write_json(paths.DATA_METRICS, metrics)
     if classes := metrics["classes_without_images"]:

@@ -70,10 +70,18 @@ def make_copies(manifest: pd.DataFrame, target: Path, root: Path) -> None:
     for code in copied["dx"].unique():
         (target / "images" / code).mkdir(parents=True)
 
-    def make(family: tuple[str, pd.DataFrame]) -> None:
-        image_id, rows = family
-        image = images.read(Path(source_of[image_id]))  # once for all of its copies
-        for path, recipe in zip(rows["path"], rows["operations"], strict=True):
-            images.write_png(target / Path(path).relative_to(root), augment.apply(recipe, image))
+    families = [
+        (
+            Path(source_of[image_id]).absolute(),
+            [(target / Path(row.path).relative_to(root), row.operations) for row in rows.itertuples()],
+        )
+        for image_id, rows in copied.groupby("image_id")
+    ]
 
-    map_parallel(make, list(copied.groupby("image_id")), "copying originals")
+    def make(family: tuple[Path, list[tuple[Path, str]]]) -> None:
+        original, copies = family
+        image = images.read(original)  # once for all of its copies
+        for file, recipe in copies:
+            images.write_png(file, augment.apply(recipe, image))
+
+    map_parallel(make, families, "copying originals")

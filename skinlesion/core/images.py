@@ -70,23 +70,27 @@ def square(source: Path | BytesIO, size: int, mode: str) -> tuple[np.ndarray, tu
 
 
 def write_squares(
-    image_ids: Sequence[str], source: Callable[[str], Path | BytesIO], folder: Path, size: int, mode: str
+    image_ids: Sequence[str], sources: Sequence[Path | Callable[[], BytesIO]], folder: Path, size: int, mode: str
 ) -> list[tuple[int, int] | BadImage]:
-    """Write the `square` of each image as `folder`/<image_id>.png; `source` gives its file, by id, in any thread.
+    """Write the `square` of each image as `folder`/<image_id>.png.
+
+    Args:
+        sources: the file of each image, or what opens it, in any thread.
 
     Returns:
         for each image its upright width and height in px, or why it cannot be read.
     """
 
-    def resize(image_id: str) -> tuple[int, int] | BadImage:
+    def resize(item: tuple[str, Path | Callable[[], BytesIO]]) -> tuple[int, int] | BadImage:
+        image_id, source = item
         try:
-            image, shape = square(source(image_id), size, mode)
+            image, shape = square(source if isinstance(source, Path) else source(), size, mode)
         except BadImage as error:
             return error
         write_png(folder / f"{image_id}.png", image)
         return shape
 
-    return map_parallel(resize, image_ids, "resizing")
+    return map_parallel(resize, list(zip(image_ids, sources, strict=True)), "resizing")
 
 
 def decode(picture: Image.Image) -> np.ndarray:

@@ -1,13 +1,17 @@
 """Parallel work by joblib, with a progress bar. `joblib.parallel_config` chooses backend and number of workers."""
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.dummy import Process as PoolThread
 from typing import TypeVar
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import get_active_backend
 from tqdm import tqdm
+
+from skinlesion.runtime import cluster
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +28,8 @@ def map_parallel(
 
     Args:
         doing: label of the progress bar.
-        needs_threads: `function` writes to memory of this process, so it needs threads whatever backend is chosen.
+        needs_threads: `function` uses large or shared memory of this process, so it needs threads whatever backend is
+            chosen.
     """
     n_jobs = get_active_backend()[1] or ALL_CORES
     spread = Spread(n_jobs=n_jobs, prefer="threads", require="sharedmem" if needs_threads else None)
@@ -36,6 +41,24 @@ def map_parallel(
         for thread in set(threading.enumerate()) - before:
             if isinstance(thread, PoolThread):  # joblib has told it to end, and does not wait
                 thread.join()
+
+
+@contextmanager
+def use_cluster() -> Iterator[None]:
+    """Within it `map_parallel` runs on the Dask cluster that DASK_SCHEDULER_ADDRESS names, if it is set.
+
+    Each task is pickled with `function` and its items, so both should be small, and paths absolute, on a file system
+    that the workers share. Dask repeats the tasks of a worker that dies.
+
+    Raises:
+        UserError: see `cluster.connect`.
+    """
+    address = os.environ.get(cluster.ADDRESS)
+    if not address:
+        yield
+        return
+    with cluster.connect(address) as client, parallel_config("dask", client=client):
+        yield
 
 
 class Spread(Parallel):

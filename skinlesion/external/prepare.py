@@ -1,5 +1,6 @@
 """Prepare a second labelled set: squares of the model's size and one table."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -32,8 +33,8 @@ def prepare(labelled: LabelledSet, merged: pd.DataFrame, target: Path, image_par
         if known:
             raise UserError(f"The external set has {column}s of HAM10000 ({len(known)}): {listing(known)}. {REMEDY}")
     (target / "images").mkdir()
-    ids = list(table["image_id"])
-    shapes = images.write_squares(ids, labelled.open, target / "images", image_params.size, image_params.fit)
+    sources = [partial(labelled.open, image_id) for image_id in table["image_id"]]
+    shapes = images.write_squares(table["image_id"], sources, target / "images", image_params.size, image_params.fit)
     if damaged := [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]:
         raise UserError(f"Damaged images in the external set ({len(damaged)}): {listing(damaged)}. {REMEDY}")
     if shapes and image_params.fit == "crop" and all(width == height for width, height in shapes):

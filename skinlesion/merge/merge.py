@@ -38,9 +38,8 @@ def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd
         metadata.match_images(table, files)
     (target / "images").mkdir()
 
-    shapes = images.write_squares(
-        list(table["image_id"]), files.__getitem__, target / "images", image_params.size, image_params.fit
-    )
+    sources = [files[image_id] for image_id in table["image_id"]]
+    shapes = images.write_squares(table["image_id"], sources, target / "images", image_params.size, image_params.fit)
     damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
     if damaged and data.on_bad_image == "fail":
         raise UserError(

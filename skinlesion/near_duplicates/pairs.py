@@ -101,7 +101,7 @@ def near_pairs(
         i, j = pair
         return 1 - count_matches(first[i], other[j], candidates[pair]) / FEATURES, i, j
 
-    measured = map_parallel(measure, sorted(candidates), "comparing")
+    measured = map_parallel(measure, sorted(candidates), "comparing", needs_threads=True)
     near = sorted(row for row in measured if row[0] <= DISTANCE)
     distances, i, j = np.array(near).reshape(-1, 3).T
     return i.astype(int), j.astype(int), distances
