@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,23 @@ from skinlesion.runtime.errors import UserError
 
 
 def start_dvc(*words: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    """Start DVC with this Python first on PATH, so that the stages use it too; nothing that it prints is buffered."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    """Start DVC with this Python; see `start`."""
+    return start(sys.executable, "-m", "dvc", *words, stderr=stderr)
+
+
+def start(
+    *command: str,
+    stderr: int = subprocess.STDOUT,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a command with this Python first on PATH, so that the stages use it too; nothing it prints is buffered."""
+    environment = environment or os.environ
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     return subprocess.Popen(
-        [sys.executable, "-m", "dvc", *words],
-        env={**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"},
+        command,
+        cwd=cwd,
+        env={**environment, "PATH": path, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=stderr,
         encoding="utf-8",

@@ -14,69 +14,20 @@ import yaml
 from dvc.repo import Repo
 
 from skinlesion.__main__ import main
-from skinlesion.commands.dvc import Experiment, read_dvc, read_experiments
+from skinlesion.commands.dvc import Experiment, read_experiments
 from skinlesion.commands.preset import presets
 from skinlesion.commands.study import comparison, plan, runs
 from skinlesion.runtime import entry
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
 from tests.helpers import chain
-
-TRAIN = """
-import json, os, pathlib, sys, time, yaml
-params = yaml.safe_load(open("params.yaml"))
-if params["model"]["attention"] == "se":
-    sys.exit("the stub knows no attention")
-for epoch in (1, 2):
-    print(f"Epoch {epoch}/2")
-    if os.environ.get("HANG") == params["model"]["head"]:
-        time.sleep(100)
-for folder in ("metrics", "models"):
-    pathlib.Path(folder).mkdir(exist_ok=True)
-pathlib.Path("models/model.keras").write_text(str(params["seed"]) + params["split"]["protocol"])
-pathlib.Path("metrics/train.json").write_text(json.dumps({"epochs": 2, "device": "cpu"}))
-print(f"train: {params['evaluate']['bootstrap']}.5 s")
-"""
-EVALUATE = """
-import json, yaml
-params = yaml.safe_load(open("params.yaml"))
-accuracy = 0.75 if params["split"]["protocol"] == "image" else 0.5
-measures = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": params["seed"] / 100}
-open("metrics/test.json", "w").write(json.dumps(measures))
-"""
-# The stage train does not depend on the param that the stub prints as its time: another value takes it from the cache.
-PIPELINE = """
-stages:
-  train:
-    cmd: python train.py
-    deps: [train.py]
-    params: [seed, split, model, networks.yaml: ["backbones.${model.backbone}", "heads.${model.head}"]]
-    outs: [models/model.keras]
-    metrics: [metrics/train.json: {cache: false}]
-  evaluate:
-    cmd: python evaluate.py
-    deps: [evaluate.py, models/model.keras]
-    params: [seed, split, evaluate]
-    metrics: [metrics/test.json: {cache: false}]
-"""
-
-
-def git(*words: str) -> str:
-    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout
+from tests.helpers.stub_stages import git, make_repository
 
 
 @pytest.fixture
 def repository(folder, monkeypatch) -> Path:
-    """A committed Git and DVC repository whose stages are stubs; train fails with attention, hangs with head $HANG."""
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    for name, text in {"train.py": TRAIN, "evaluate.py": EVALUATE, "dvc.yaml": PIPELINE}.items():
-        (folder / name).write_text(text)
-    git("init", "-q", "-b", "main")
-    git("config", "user.name", "test")
-    git("config", "user.email", "test@example.invalid")
-    read_dvc("init", "-q")
-    git("add", ".")
-    git("commit", "-q", "-m", "first")
+    make_repository()
     return folder
 
 

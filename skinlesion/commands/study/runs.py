@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
@@ -24,35 +24,59 @@ LAST_LINES = 10  # of a failed run's output, to be shown
 
 def run_all(runs: list[Run]) -> list[str]:
     """Run everything that has not finished with the same params on the current commit; return the names that failed."""
+    missing = label_missing(runs, keep_finished(runs))
+    return [run.name for run, label in missing if not run_experiment(run, label)]
+
+
+def keep_finished(runs: list[Run]) -> set[str]:
+    """Return the names that have finished with the same params on the current commit; remove those with other ones."""
     contents = {run.name: run.contents for run in runs}
     experiments = [experiment for experiment in read_experiments() if experiment.name in contents]
     finished = {item.name for item in experiments if not differences(contents[item.name], item.params)}
     if outdated := {experiment.name for experiment in experiments} - finished:
         read_dvc("exp", "remove", *sorted(outdated))
-    failed = []
+    return finished
+
+
+def label_missing(runs: list[Run], finished: set[str]) -> Iterator[tuple[Run, str]]:
+    """Yield the runs that have not finished, each with its label in messages."""
     for number, run in enumerate(runs, start=1):
         label = f"run {number} of {len(runs)}: {run.name}"
         if run.name in finished:
             print(f"{label}: already finished", flush=True)
-        elif not run_experiment(run, label):
-            failed.append(run.name)
-    return failed
+        else:
+            yield run, label
 
 
 def run_experiment(run: Run, label: str) -> bool:
     """Run in a copy of the repository, so that the workspace stays as it is; return whether the run succeeded."""
-    overrides = [word for override in run.overrides for word in ("-S", override)]
-    log = LOGS / f"{run.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = name_log(run)
     print(f"{label}: starting; output in {log}", flush=True)
-    command = ("exp", "run", "--temp", "-n", run.name, *overrides)
+    command = ("exp", "run", "--temp", "-n", run.name, *override_words(run))
     with log.open("w", encoding="utf-8") as copy, start_dvc(*command, stderr=subprocess.STDOUT) as process:
         try:
             seconds = follow_output(process.stdout, copy, label, run.max_epochs)
         except KeyboardInterrupt:
             process.communicate()  # DVC was interrupted too, and removes its copy of the repository
             raise
-    if process.returncode:
+    return finish(run, label, process.returncode == 0, seconds)
+
+
+def override_words(run: Run) -> list[str]:
+    """The overrides of a run as words of `dvc exp run`."""
+    return [word for override in run.overrides for word in ("-S", override)]
+
+
+def name_log(run: Run) -> Path:
+    """Return the file for the output of a run, in a folder that exists."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    return LOGS / f"{run.name}.log"
+
+
+def finish(run: Run, label: str, succeeded: bool, seconds: float | None) -> bool:
+    """Say how a run ended, whose output is in its log, and record its training time in s; return `succeeded`."""
+    if not succeeded:
+        log = name_log(run)
         lines = log.read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
         print("\n  ".join([f"{label}: failed; whole output in {log}:", *lines]), flush=True)
         return False
@@ -62,7 +86,9 @@ def run_experiment(run: Run, label: str) -> bool:
     return True
 
 
-def follow_output(lines: Iterable[str], copy: TextIO, label: str, max_epochs: int) -> float | None:
+def follow_output(
+    lines: Iterable[str], copy: TextIO, label: str, max_epochs: int, print: Callable[..., None] = print
+) -> float | None:
     """Print stage, epoch and time left as a run's output arrives, and copy it; return the training time in s.
 
     None where train did not run, or resumed an interrupted training: its time would be that of the last epochs only.

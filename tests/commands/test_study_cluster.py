@@ -1,0 +1,127 @@
+"""A study on a Dask cluster, with a bare Git repository and an S3 server on loopback; stub stages."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from skinlesion.__main__ import main
+from skinlesion.commands.dvc import read_dvc, read_experiments
+from tests.helpers import chain
+from tests.helpers.stub_stages import git, make_repository
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.cluster]
+PRESETS = ("resnet50_gap", "resnet50_conv_head")  # their heads: gap and conv
+
+
+@pytest.fixture
+def repository(folder, tmp_path_factory, monkeypatch) -> Iterator[Path]:
+    """A repository of stubs, pushed to the Git remote origin, with a DVC remote on an S3 server of this process."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", port=0)
+    boto3, _ = pytest.importorskip("boto3"), pytest.importorskip("dvc_s3")
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    variables = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {**variables, "DVC_NO_ANALYTICS": "1", "GO": str(folder / "go"), "HANG": "conv"}.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket="results")
+    bare = tmp_path_factory.mktemp("git") / "origin.git"
+    make_repository()
+    (folder / ".gitignore").write_text("/go\n")
+    read_dvc("remote", "add", "-q", "-d", "s3", "s3://results/dvc")
+    read_dvc("remote", "modify", "-q", "s3", "endpointurl", endpoint)
+    git("init", "-q", "--bare", "-b", "main", str(bare))
+    git("remote", "add", "origin", str(bare))
+    git("add", ".")
+    git("commit", "-q", "-m", "remotes")
+    git("push", "-q", "origin", "main")
+    yield folder
+    server.stop()
+
+
+@pytest.fixture
+def cluster(repository, tmp_path_factory):
+    """A Dask cluster of two processes, whose folder is another; each has one GPU, or says so."""
+    distributed = pytest.importorskip("distributed")
+    elsewhere = tmp_path_factory.mktemp("workers")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, resources={"GPU": 1}, dashboard_address=None, local_directory=str(elsewhere)
+    ) as made:
+        yield made
+
+
+def clone(origin: str, folder: Path, monkeypatch) -> Path:
+    git("clone", "-q", origin, str(folder))
+    monkeypatch.chdir(folder)
+    git("config", "user.name", "test")
+    git("config", "user.email", "test@example.invalid")
+    return folder
+
+
+def test_a_study_on_a_cluster_makes_the_table_of_the_loop_and_every_clone_gets_its_models(
+    repository, cluster, tmp_path_factory, monkeypatch, capfd
+):
+    Path("go").touch()
+    address = cluster.scheduler_address
+    assert main(["study", "run", *PRESETS, "--cluster", address, "--resource", "GPU=1"]) == 0
+    assert "study-resnet50_gap-image: stage train, epoch 2 of at most 15" in capfd.readouterr().out
+    made = {name: Path("plots", name).read_bytes() for name in ("study.csv", "study.md")}
+    assert main(["study", "run", *PRESETS, "--cluster", address]) == 0
+    assert capfd.readouterr().out.count("already finished") == 4
+
+    origin = git("remote", "get-url", "origin").strip()
+    folder = clone(origin, tmp_path_factory.mktemp("clone") / "a", monkeypatch)
+    name = "study-resnet50_conv_head-lesion"
+    read_dvc("exp", "pull", "origin", name)
+    read_dvc("exp", "apply", name)
+    assert Path("models/model.keras").read_text() == "17lesion"
+    assert chain.ran(chain.dvc(folder, "repro")) == []
+
+    clone(origin, tmp_path_factory.mktemp("loop") / "b", monkeypatch)
+    assert main(["study", "run", *PRESETS]) == 0
+    assert {name: Path("plots", name).read_bytes() for name in made} == made
+
+
+def wait_for(lines: IO[str], words: str) -> None:
+    seen = []
+    for line in lines:
+        seen.append(line)
+        if words in line:
+            return
+    raise AssertionError(f"{words} is not in: {''.join(seen)}")
+
+
+def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repository, cluster, capfd):
+    presets = ("resnet50_gap", "resnet50_se", "resnet50_conv_head")
+    words = ["study", "run", *presets, "--protocol", "image", "--cluster", cluster.scheduler_address]
+    study = subprocess.Popen(
+        [sys.executable, "-m", "skinlesion", *words],
+        env={**os.environ, "PYTHONPATH": str(chain.ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
+    (busy,) = {
+        worker for worker, tasks in cluster.scheduler.tasks_by_worker() if any("conv_head" in task for task in tasks)
+    }
+    os.kill(cluster.workers[busy].pid, signal.SIGKILL)
+    wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
+    study.kill()
+    study.wait()
+    Path("go").touch()
+
+    assert main(words) == 1
+    out, err = capfd.readouterr()
+    assert "study-resnet50_conv_head-image: finished" in out
+    assert "the stub knows no attention" in out
+    assert "1 of 3 runs failed: study-resnet50_se-image" in err
+    assert {experiment.name for experiment in read_experiments()} == {
+        "study-resnet50_gap-image",
+        "study-resnet50_conv_head-image",
+    }
