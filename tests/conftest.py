@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -265,3 +265,17 @@ def jpeg() -> Callable[[np.ndarray], bytes]:
         return buffer.getvalue()
 
     return encode
+
+
+@pytest.fixture
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Dask cluster of two worker processes in another folder; each says that it has one GPU."""
+    distributed = pytest.importorskip("distributed")
+    elsewhere = tmp_path_factory.mktemp("workers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(elsewhere)
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, resources={"GPU": 1}, dashboard_address=None, local_directory=elsewhere
+        )
+    with cluster:
+        yield cluster

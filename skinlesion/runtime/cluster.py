@@ -39,7 +39,7 @@ def connect(address: str) -> Iterator["Client"]:
     with client:
         if not client.ncores():
             print(f"waiting for a worker of {address}", flush=True)
-        client.submit(os.getpid, pure=False).result()  # an adaptive cluster starts workers for a task alone
+            client.submit(os.getpid).result()  # an adaptive cluster starts workers for a task alone
         try:
             client.get_versions(check=True, packages=PIXELS)
         except ValueError as error:

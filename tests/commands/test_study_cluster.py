@@ -44,17 +44,6 @@ def repository(folder, tmp_path_factory, monkeypatch) -> Iterator[Path]:
     server.stop()
 
 
-@pytest.fixture
-def cluster(repository, tmp_path_factory):
-    """A Dask cluster of two processes, whose folder is another; each has one GPU, or says so."""
-    distributed = pytest.importorskip("distributed")
-    elsewhere = tmp_path_factory.mktemp("workers")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, resources={"GPU": 1}, dashboard_address=None, local_directory=str(elsewhere)
-    ) as made:
-        yield made
-
-
 def clone(origin: str, folder: Path, monkeypatch) -> Path:
     git("clone", "-q", origin, str(folder))
     monkeypatch.chdir(folder)
@@ -64,10 +53,10 @@ def clone(origin: str, folder: Path, monkeypatch) -> Path:
 
 
 def test_a_study_on_a_cluster_makes_the_table_of_the_loop_and_every_clone_gets_its_models(
-    repository, cluster, tmp_path_factory, monkeypatch, capfd
+    repository, dask_cluster, tmp_path_factory, monkeypatch, capfd
 ):
     Path("go").touch()
-    address = cluster.scheduler_address
+    address = dask_cluster.scheduler_address
     assert main(["study", "run", *PRESETS, "--cluster", address, "--resource", "GPU=1"]) == 0
     assert "study-resnet50_gap-image: stage train, epoch 2 of at most 15" in capfd.readouterr().out
     made = {name: Path("plots", name).read_bytes() for name in ("study.csv", "study.md")}
@@ -96,9 +85,9 @@ def wait_for(lines: IO[str], words: str) -> None:
     raise AssertionError(f"{words} is not in: {''.join(seen)}")
 
 
-def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repository, cluster, capfd):
+def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repository, dask_cluster, capfd):
     presets = ("resnet50_gap", "resnet50_se", "resnet50_conv_head")
-    words = ["study", "run", *presets, "--protocol", "image", "--cluster", cluster.scheduler_address]
+    words = ["study", "run", *presets, "--protocol", "image", "--cluster", dask_cluster.scheduler_address]
     study = subprocess.Popen(
         [sys.executable, "-m", "skinlesion", *words],
         env={**os.environ, "PYTHONPATH": str(chain.ROOT)},
@@ -108,9 +97,11 @@ def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repo
     )
     wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
     (busy,) = {
-        worker for worker, tasks in cluster.scheduler.tasks_by_worker() if any("conv_head" in task for task in tasks)
+        worker
+        for worker, tasks in dask_cluster.scheduler.tasks_by_worker()
+        if any("conv_head" in task for task in tasks)
     }
-    os.kill(cluster.workers[busy].pid, signal.SIGKILL)
+    os.kill(dask_cluster.workers[busy].pid, signal.SIGKILL)
     wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
     study.kill()
     study.wait()

@@ -5,6 +5,7 @@ import os
 import sys
 
 from skinlesion.runtime import cluster
+from skinlesion.runtime.errors import UserError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -13,6 +14,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     planned = plan.plan_runs(arguments.presets, arguments.protocol.split(","), arguments.set)
     if arguments.cluster is None:
+        if arguments.resource:
+            raise UserError("--resource is of a cluster's workers. Add --cluster, or leave it out")
         failed = runs.run_all(planned)
     else:
         failed = remote.run_all(planned, remote.check_address(arguments.cluster), dict(arguments.resource))

@@ -43,8 +43,10 @@ def run_all(runs: list[Run], address: str, resources: dict[str, float]) -> list[
             return run_on_worker(*job)  # which itself would be looked up in what the worker has installed
 
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        if not any(resources.items() <= worker["resources"].items() for worker in workers):
-            print(f"no worker has {resources} yet; the runs wait for one", flush=True)
+        if not any(
+            all(worker["resources"].get(name, 0) >= least for name, least in resources.items()) for worker in workers
+        ):
+            print(f"no worker of {address} has {resources} yet; the runs wait for one", flush=True)
         futures = {}
         for run, label in missing:
             words = override_words(run)
@@ -67,11 +69,11 @@ def collect(task, run: Run, label: str) -> bool:
     """Write the log of a run that has ended, and pull its experiment; return whether it succeeded."""
     try:
         succeeded, seconds, output = task.result()
-    except Exception as error:  # Dask's, as when one worker after another died
+        if succeeded:
+            pull(run.name)
+    except Exception as error:  # Dask's, as when one worker after another died, or of the pull
         succeeded, seconds, output = False, None, f"{type(error).__name__}: {error}"
     name_log(run).write_text(output, encoding="utf-8")
-    if succeeded:
-        pull(run.name)
     return finish(run, label, succeeded, seconds)
 
 
@@ -119,11 +121,8 @@ def run_on_worker(
     from distributed import get_worker, print
 
     limits = dask.config.get("distributed.nanny.pre-spawn-environ")  # one thread per library, for Dask's own tasks
-    environment = {key: value for key, value in os.environ.items() if value != str(limits.get(key))}
-    environment |= {
-        cluster.ADDRESS: "",
-        "GIT_TERMINAL_PROMPT": "0",
-    }  # data stages run here; no question without a reader
+    environment = {key: value for key, value in os.environ.items() if key not in limits or value != str(limits[key])}
+    environment |= {cluster.ADDRESS: "", "GIT_TERMINAL_PROMPT": "0"}  # data stages run here; nobody can answer Git
     dvc, output, seconds = (sys.executable, "-m", "dvc"), io.StringIO(), None
     with tempfile.TemporaryDirectory(dir=get_worker().local_directory, ignore_cleanup_errors=True) as folder:
         for command in (
