@@ -16,7 +16,7 @@ from dvc.repo import Repo
 from skinlesion.__main__ import main
 from skinlesion.commands.dvc import Experiment, read_experiments
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study import comparison, plan, runs
+from skinlesion.commands.study import comparison, plan, remote, runs
 from skinlesion.runtime import entry
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
@@ -89,6 +89,40 @@ def test_what_a_stage_would_refuse_is_refused_before_anything_runs(folder, prese
 def test_text_survives_as_an_override(folder, value):
     settings, _ = plan.override_params([f"model.weights={plan.in_hydra(value)}"], "test")
     assert settings.model.weights == value
+
+
+# What a cluster needs (test_study_cluster.py has its runs)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--cluster"], "DASK_SCHEDULER_ADDRESS"),
+        (["--cluster", "resnet18"], "resnet18"),
+        (["--resource", "GPU=1"], "--cluster"),
+    ],
+)
+def test_a_cluster_without_an_address_is_refused(folder, monkeypatch, capsys, words, named):
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    assert run_study("resnet50_gap", *words) == 1
+    assert named in capsys.readouterr().err
+
+
+def test_what_workers_could_not_clone_is_refused(folder):
+    def refuse(remedy: str) -> None:
+        with pytest.raises(UserError, match=remedy):
+            remote.find_origin()
+
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("-c", "user.name=test", "-c", "user.email=test@example.invalid", "commit", "-q", "-m", "first")
+    refuse("git remote add origin")
+    git("init", "-q", "--bare", "origin.git")
+    git("remote", "add", "origin", "origin.git")
+    refuse("git push origin")
+    git("push", "-q", "origin", "main")
+    (folder / "params.yaml").write_text("seed: 1")
+    refuse("Commit and push")
 
 
 # The runs

@@ -60,11 +60,10 @@ def test_a_study_on_a_cluster_makes_the_table_of_the_loop_and_every_clone_gets_i
     assert main(["study", "run", *PRESETS, "--cluster", address, "--resource", "GPU=1"]) == 0
     assert "study-resnet50_gap-image: stage train, epoch 2 of at most 15" in capfd.readouterr().out
     made = {name: Path("plots", name).read_bytes() for name in ("study.csv", "study.md")}
-    assert main(["study", "run", *PRESETS, "--cluster", address]) == 0
-    assert capfd.readouterr().out.count("already finished") == 4
-
     origin = git("remote", "get-url", "origin").strip()
     folder = clone(origin, tmp_path_factory.mktemp("clone") / "a", monkeypatch)
+    assert main(["study", "run", *PRESETS, "--cluster", address]) == 0
+    assert capfd.readouterr().out.count("already finished") == 4
     name = "study-resnet50_conv_head-lesion"
     read_dvc("exp", "pull", "origin", name)
     read_dvc("exp", "apply", name)
@@ -76,13 +75,10 @@ def test_a_study_on_a_cluster_makes_the_table_of_the_loop_and_every_clone_gets_i
     assert {name: Path("plots", name).read_bytes() for name in made} == made
 
 
-def wait_for(lines: IO[str], words: str) -> None:
-    seen = []
-    for line in lines:
-        seen.append(line)
-        if words in line:
-            return
-    raise AssertionError(f"{words} is not in: {''.join(seen)}")
+def wait_for(words: str, lines: IO[str], seen: list[str], times: int = 1) -> None:
+    """Read lines of a study into `seen` until so many of them contain `words`."""
+    while sum(words in line for line in seen) < times:
+        seen.append(next(lines))
 
 
 def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repository, dask_cluster, capfd):
@@ -95,20 +91,20 @@ def test_a_study_survives_a_worker_and_itself_and_names_the_run_that_failed(repo
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
-    (busy,) = {
-        worker
-        for worker, tasks in dask_cluster.scheduler.tasks_by_worker()
-        if any("conv_head" in task for task in tasks)
-    }
+    seen = []
+    wait_for("study-resnet50_conv_head-image: stage train, epoch 1", study.stdout, seen)
+    workers = dask_cluster.scheduler.workers.values()
+    (busy,) = [worker.name for worker in workers if any("conv_head" in task.key for task in worker.processing)]
     os.kill(dask_cluster.workers[busy].pid, signal.SIGKILL)
-    wait_for(study.stdout, "study-resnet50_conv_head-image: stage train, epoch 1")
+    wait_for("study-resnet50_conv_head-image: stage train, epoch 1", study.stdout, seen, times=2)
+    wait_for("study-resnet50_gap-image: finished", study.stdout, seen)
     study.kill()
     study.wait()
     Path("go").touch()
 
     assert main(words) == 1
     out, err = capfd.readouterr()
+    assert "study-resnet50_gap-image: already finished" in out
     assert "study-resnet50_conv_head-image: finished" in out
     assert "the stub knows no attention" in out
     assert "1 of 3 runs failed: study-resnet50_se-image" in err
