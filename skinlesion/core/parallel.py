@@ -58,6 +58,9 @@ def use_cluster() -> Iterator[None]:
         yield
         return
     with cluster.connect(address) as client, parallel_config("dask", client=client):
+        backend, _ = get_active_backend()
+        count = backend.effective_n_jobs
+        backend.effective_n_jobs = lambda n_jobs: max(count(n_jobs), 2)  # with 1, joblib would work in this process
         yield
 
 
