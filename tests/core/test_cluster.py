@@ -70,15 +70,20 @@ def test_only_what_needs_memory_of_this_process_stays_in_it(dask_cluster: Any, m
     assert not here & there
 
 
-def test_without_dask_or_a_scheduler_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_dask_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cluster.ADDRESS, "tcp://127.0.0.1:1")
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "distributed", None)
-        with pytest.raises(UserError, match="make setup DASK=1"), use_cluster():
-            pass
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match="make setup DASK=1"), use_cluster():
+        pass
+
+
+@pytest.mark.chain
+@pytest.mark.cluster
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])
+def test_a_scheduler_that_does_not_answer_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")  # now, or its defaults would go with the setting below
     dask = pytest.importorskip("dask")
-    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
-        monkeypatch.setenv(cluster.ADDRESS, address)
-        connect = {"distributed.comm.timeouts.connect": "100ms"}
-        with dask.config.set(connect), pytest.raises(UserError, match=f"{address}.*dask scheduler"), use_cluster():
-            pass
+    monkeypatch.setenv(cluster.ADDRESS, address)
+    connect = {"distributed.comm.timeouts.connect": "100ms"}
+    with dask.config.set(connect), pytest.raises(UserError, match=f"{address}.*dask scheduler"), use_cluster():
+        pass
