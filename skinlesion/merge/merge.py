@@ -38,7 +38,7 @@ def merge(raw: Path, target: Path, data: Data, image_params: Images) -> tuple[pd
         metadata.match_images(table, files)
     (target / "images").mkdir()
 
-    sources = [files[image_id] for image_id in table["image_id"]]
+    sources = [files[image_id].absolute() for image_id in table["image_id"]]
     shapes = images.write_squares(table["image_id"], sources, target / "images", image_params.size, image_params.fit)
     damaged = [str(shape) for shape in shapes if isinstance(shape, images.BadImage)]
     if damaged and data.on_bad_image == "fail":
