@@ -17,44 +17,53 @@ def main() -> dict:
     from skinlesion.model.predict import probabilities
     from skinlesion.train import calibrate, options, reference
     from skinlesion.train.fit import fit, summarize
-    from skinlesion.train.machine import backends, devices
+    from skinlesion.train.machine import backends, devices, distribution
     from skinlesion.train.network import build
     from skinlesion.train.resume.key import hash_training, kept_progress
 
     if settings.train.deterministic:
         backends.current.enable_determinism()
-    device = devices.choose(settings.train.device)
     keras.utils.set_random_seed(settings.seed)
+    distribution.join()
+    device = devices.choose(settings.train.device)
+    distributed = distribution.choose(settings.train.devices, device, settings.train.batch_size)
     precision = devices.choose_precision(settings.train.precision, device)
     print(
-        f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on {device} "
-        f"({processor.describe()})"
+        f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on "
+        f"{distributed.name(device)} ({processor.describe()})"
     )
 
     table = tables.read(paths.SPLITS)
     train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
     rows = settings.backbone, settings.head, settings.images.size
-    model = build.build(*rows, settings.model.weights, precision, settings.model.attention)
-    key = hash_training(settings, model, (*train, *validation), device=device, precision=precision)
-    with kept_progress(key) as progress:
-        history, best_epoch = fit(model, train, validation, settings.phases, settings.train, settings.seed, progress)
+    with distributed.scope():
+        model = build.build(*rows, settings.model.weights, precision, settings.model.attention)
+        machine = {"device": device, "precision": precision, "devices": str(len(distributed.devices))}
+        key = hash_training(settings, model, (*train, *validation), **machine)
+    with kept_progress(key, distributed) as progress:
+        with distributed.scope():
+            parts = model, train, validation, settings.phases, settings.train, settings.seed
+            history, best_epoch = fit(*parts, progress, distributed)
         # In float32 the saved model predicts the same on every machine.
         final = build.build(*rows, weights=None, attention=settings.model.attention)
         final.set_weights(model.get_weights())
+        metrics = {
+            "parameters": final.count_params(),
+            "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+            **summarize(history, best_epoch),
+            "device": device,
+            **distributed.describe(),
+            "precision": precision,
+            "processor": processor.describe(),
+        }
+        if distributed.process:
+            return metrics
         validated = probabilities(final, validation[0], settings.train.batch_size)
         trained = options.effective_frequencies(settings.train, train[1])
         calibration = calibrate.calibrate(table, validation[1], validated, trained)
         likeness = reference.fit_reference(table, tables.read(paths.METADATA), train[0], validation[0])
         bundle.save(bundle.Bundle(final, calibration, settings.images.fit, likeness), paths.MODEL)
         tables.write(paths.HISTORY, history, float_format="%.6g")
-        metrics = {
-            "parameters": final.count_params(),
-            "trainable_parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
-            **summarize(history, best_epoch),
-            "device": device,
-            "precision": precision,
-            "processor": processor.describe(),
-        }
         write_json(paths.TRAIN_METRICS, metrics)
     scores = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
     print(f"train: best epoch {best_epoch} of {len(history)}: {scores}; temperature {calibration.temperature:.2f}")

@@ -5,10 +5,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
-from skinlesion.runtime import verbose
+from skinlesion.runtime import processes, verbose
 from skinlesion.runtime.errors import UserError, describe_error
 
 ROOT = Path(__file__).parents[2]  # of the repository
@@ -24,7 +24,7 @@ def run(main: Callable[[], object], name: str) -> None:
     verbose.parse_arguments(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
     start = time.perf_counter()
     try:
-        with hold_lock(name):
+        with nullcontext() if processes.number() else hold_lock(name):  # process 0 alone writes
             main()
         print(f"{name}: {time.perf_counter() - start:.1f} s")
     except (UserError, OSError) as error:

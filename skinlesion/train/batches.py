@@ -8,6 +8,7 @@ import numpy as np
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model import arrays
 from skinlesion.model.backend import keras
+from skinlesion.train.machine.distribution import ONE, Distribution
 
 
 def draw_balanced(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -42,6 +43,8 @@ class Batches(keras.utils.PyDataset):
         images, labels: of training, (N, H, W, 3) or features (N, ...), and (N,) as numbers of CODES.
         sampling: a row of SAMPLINGS.
         mix: a row of MIXES, or None. Mixes pairs of images of a batch, and their labels.
+        distribution: several devices share a batch equally, so the last one may repeat images of its own; of several
+            processes, each gets its share.
     """
 
     def __init__(
@@ -52,10 +55,11 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         sampling: str = "shuffle",
         mix: str | None = None,
+        distribution: Distribution = ONE,
     ):
         super().__init__()
         self.images, self.labels, self.batch_size, self.seed = images, labels, batch_size, seed
-        self.sampling, self.mix = sampling, mix
+        self.sampling, self.mix, self.distribution = sampling, mix, distribution
         self.start(0)
 
     def start(self, epoch: int, logs: dict | None = None) -> None:
@@ -67,10 +71,25 @@ class Batches(keras.utils.PyDataset):
         return math.ceil(len(self.images) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
+        rows, part = self.rows(index), self.distribution.part
+        if self.mix:  # the whole batch, since pairs are of all of it
+            return tuple(part(array) for array in self.mixed(*self.read(rows), index))
+        return self.read(part(rows))
+
+    def whole(self, index: int):
+        """The images of a batch as all processes have it, as an input of `model(images)`."""
+        images, labels = self.read(self.rows(index))
+        return self.distribution.replicate(self.mixed(images, labels, index)[0] if self.mix else images)
+
+    def rows(self, index: int) -> np.ndarray:
+        """The numbers of a batch's images, in an order that reads them fast."""
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        return np.sort(np.resize(rows, len(rows) + -len(rows) % len(self.distribution.devices)))
+
+    def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images, labels = self.images[rows], self.labels[rows]
         arrays.release(self.images)
-        return self.mixed(images, labels, index) if self.mix else (images, labels)
+        return images, labels
 
     def mixed(self, images: np.ndarray, labels: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Mix a batch; what is drawn depends only on the seed, the epoch and the number of the batch."""

@@ -9,6 +9,8 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras
 from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
+from skinlesion.train.batches import Batches
+from skinlesion.train.machine.distribution import ONE, Distribution
 from skinlesion.train.machine.private_names import all_layers
 
 
@@ -42,12 +44,15 @@ class Validate(keras.callbacks.Callback):
     Must be before the callbacks that read these logs. Raises Diverged if the loss or a probability is NaN or infinite.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, distribution: Distribution = ONE):
         super().__init__()
-        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.images, self.labels, self.batch_size, self.distribution = images, labels, batch_size, distribution
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self.predictor = self.distribution.spread(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        predicted = probabilities(self.model, self.images, self.batch_size)
+        predicted = probabilities(self.predictor, self.images, self.batch_size)
         if not (np.isfinite(logs["loss"]) and np.isfinite(predicted).all()):
             raise Diverged(
                 f"Training diverged in epoch {epoch + 1}: the loss or a probability is NaN or infinite. "
@@ -68,13 +73,14 @@ class AverageWeights(keras.callbacks.SwapEMAWeights):
     JAX then deletes. It needs no special case here, since KeepBest sets the weights afterwards.
     """
 
-    def __init__(self, batches: keras.utils.PyDataset) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__(swap_on_epoch=True)
         self.batches = batches
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch=-1, logs=logs)
-        compute_statistics(self.model, (self.batches[i][0] for i in range(min(STATISTICS_BATCHES, len(self.batches)))))
+        numbers = range(min(STATISTICS_BATCHES, len(self.batches)))
+        compute_statistics(self.model, (self.batches.whole(number) for number in numbers))
 
 
 def compute_statistics(model: keras.Model, batches: Iterable[np.ndarray]) -> None:

@@ -13,6 +13,7 @@ from skinlesion.train import augmentation, features, options, schedules
 from skinlesion.train.batches import Batches
 from skinlesion.train.callbacks import MEASURES, AverageWeights, KeepBest, Validate
 from skinlesion.train.machine import backends
+from skinlesion.train.machine.distribution import ONE, Distribution
 from skinlesion.train.network import freeze
 from skinlesion.train.resume.progress import Follow, Progress
 
@@ -27,11 +28,13 @@ def fit(
     params: Train,
     seed: int,
     progress: Progress | None = None,
+    distribution: Distribution = ONE,
 ) -> tuple[pd.DataFrame, int]:
     """Train `model` in place; it ends with the weights of its best epoch on validation.
 
     Args:
         progress: of an interrupted run of the same training, to resume it.
+        distribution: the devices; `model` was built, and this is called, in its scope.
 
     Returns:
         the history, a row per epoch: epoch (from 1, over all phases), phase (from 1), learning_rate, loss,
@@ -43,6 +46,7 @@ def fit(
     """
     backbone = model.get_layer("backbone")
     freeze.check(backbone, phases)
+    distribution.prepare(model)
     class_weight = options.CLASS_WEIGHTS[params.class_weights](train[1])
     augmented = augmentation.prepend(model, params.augmentation, seed)
     best, progress = KeepBest(params.monitor, model), progress or Progress()
@@ -60,6 +64,7 @@ def fit(
         trained, inputs, validation_inputs = augmented, train, validation
         if features.are_fixed(model, phase, params):
             body, trained = features.split(model)
+            body = distribution.spread(body)
             inputs, validation_inputs = (
                 (features.extract(body, images, params.batch_size, name), labels)
                 for name, (images, labels) in {"train": train, "validation": validation}.items()
@@ -69,17 +74,18 @@ def fit(
             loss=options.make_loss(params, train[1]),
             metrics=["accuracy"],
         )
-        batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix)
+        batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix, distribution)
         factors = schedules.factors(params.schedule, params.warmup_epochs, epochs)
         callbacks = [
             *([AverageWeights(batches)] if params.ema else []),
-            Validate(*validation_inputs, params.batch_size),
+            Validate(*validation_inputs, params.batch_size, distribution),
             best,
             *schedules.make_callbacks(phase.learning_rate, factors, start),
             *stopping(params),
         ]
         follow = Follow(progress, [model, augmented], best, callbacks)
-        with backends.current.fused(trained) if params.kernels == "fused" else nullcontext():
+        is_fused = params.kernels == "fused" and len(distribution.devices) == 1
+        with backends.current.fused(trained) if is_fused else nullcontext():
             trained.fit(
                 batches,
                 shuffle=False,  # the batches shuffle themselves
@@ -87,7 +93,7 @@ def fit(
                 initial_epoch=done,
                 epochs=done if progress.stopped else start + epochs,
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=batches.start), *callbacks, follow],
-                verbose=1 if sys.stdout.isatty() else 2,
+                verbose=0 if distribution.process else 1 if sys.stdout.isatty() else 2,
             )
     return pd.DataFrame(progress.history), best.epoch + 1
 

@@ -135,6 +135,7 @@ class Train(Section):
     reduce_learning_rate: ReduceLearningRate | None
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     device: Literal["auto", "gpu", "cpu"]
+    devices: Count | Literal["all"]
     kernels: Literal["fused", "keras"]
     deterministic: bool
 

@@ -16,6 +16,7 @@ from skinlesion.runtime import paths
 from skinlesion.runtime.params import Params
 from skinlesion.train.callbacks import Diverged
 from skinlesion.train.machine import backends
+from skinlesion.train.machine.distribution import ONE, Distribution
 from skinlesion.train.resume.progress import Progress
 
 NAME = ".progress-{}.npz"
@@ -23,18 +24,21 @@ EXPIRY = 14 * 24 * 3600  # s: checkpoints unused for 14 days are deleted
 
 
 @contextmanager
-def kept_progress(key: str) -> Iterator[Progress]:
+def kept_progress(key: str, distribution: Distribution = ONE) -> Iterator[Progress]:
     """The training's progress. Its file is deleted at the end of the block, and kept if the block is killed or fails.
 
     It is deleted too if the training diverged, because it would diverge again.
     """
+    if distribution.process:
+        yield Progress(distribution=distribution)
+        return
     path = models_folder() / NAME.format(key)
     for other in path.parent.glob(NAME.format("*")):  # each is at least three times as large as its model
         with suppress(FileNotFoundError):  # another training has deleted it
             if other != path and time.time() - other.stat().st_mtime > EXPIRY:
                 other.unlink()
     try:
-        yield Progress(path)
+        yield Progress(path, distribution)
     except Diverged:
         path.unlink(missing_ok=True)
         raise

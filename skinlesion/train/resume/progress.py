@@ -4,8 +4,10 @@ Everything that the next epoch depends on is stored: weights, optimizer, random 
 weights. A resumed training ends with the same weights as an uninterrupted one, to the bit if operations are repeatable.
 """
 
+import io
 import json
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from skinlesion.model.backend import keras
 from skinlesion.runtime.files import replace_file
 from skinlesion.train.callbacks import KeepBest
 from skinlesion.train.machine import backends
+from skinlesion.train.machine.distribution import ONE, Distribution
 
 PLAIN = (bool, int, float, str, type(None))  # types of a callback's counters and settings
 FIELDS = ("phase", "stopped", "history", "callbacks")
@@ -22,28 +25,36 @@ FIELDS = ("phase", "stopped", "history", "callbacks")
 class Progress:
     """The state of a training; with a `path`, stored there after every epoch and read from there.
 
+    Of several processes, the first one alone has a path; the others get what it reads.
+
     phase: the current one, from 1. stopped: whether a callback has ended the phase. history: a row per epoch, over all
     phases. callbacks: the counters of each of the phase's callbacks. arrays: what was read, until it is restored.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, distribution: Distribution = ONE) -> None:
         self.path = path
         self.phase, self.stopped, self.history, self.callbacks = 1, False, [], []
         self.arrays: dict[str, np.ndarray] | None = None
-        if path is not None and path.exists():
-            self.read()
+        content, exists = b"", path is not None and path.exists()
+        with suppress(OSError):
+            content = path.read_bytes() if exists else b""
+        content = distribution.share(content)
+        if exists or content:
+            self.read(content)
 
-    def read(self) -> None:
+    def read(self, content: bytes) -> None:
         try:
-            with np.load(self.path) as file:
+            with np.load(io.BytesIO(content)) as file:
                 arrays = dict(file)
             fields = json.loads(bytes(arrays.pop("progress")))
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
+            if self.path is not None:
+                print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
             return
         self.arrays = arrays
         vars(self).update(fields)
-        print(f"train: resumes after epoch {len(self.history)}, from {self.path}", flush=True)
+        if self.path is not None:
+            print(f"train: resumes after epoch {len(self.history)}, from {self.path}", flush=True)
 
     def write(self, arrays: dict[str, np.ndarray]) -> None:
         if self.path is None:
@@ -93,7 +104,7 @@ class Follow(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         measures = {name: float(value) for name, value in logs.items() if name != "learning_rate"}
-        rate = float(logs.get("learning_rate", self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_numpy(logs.get("learning_rate", self.model.optimizer.learning_rate)))
         progress = self.progress
         progress.history.append({"epoch": epoch + 1, "phase": progress.phase, "learning_rate": rate, **measures})
         progress.stopped = bool(self.model.stop_training)
