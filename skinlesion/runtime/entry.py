@@ -1,12 +1,14 @@
 """The entry point of a stage: its help, its messages, its exit code, the time it took."""
 
 import argparse
+import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 from skinlesion.runtime import processes, verbose
 from skinlesion.runtime.errors import UserError, describe_error
@@ -30,9 +32,25 @@ def run(main: Callable[[], object], name: str) -> None:
     except (UserError, OSError) as error:
         if verbose.asked():
             traceback.print_exc()
-        sys.exit(f"{name}: {describe_error(error)}")
+        leave(f"{name}: {describe_error(error)}")
     except KeyboardInterrupt:
-        sys.exit(f"{name}: interrupted; nothing was left half-written")
+        leave(f"{name}: interrupted; nothing was left half-written")
+    except Exception:
+        if processes.count() == 1:
+            raise
+        leave(traceback.format_exc())
+
+
+def leave(message: str) -> NoReturn:
+    """Print `message` and exit with code 1.
+
+    One of several processes exits without Python's clean-up, in which JAX waits minutes for processes that are lost.
+    """
+    if processes.count() == 1:
+        sys.exit(message)
+    print(message, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ PINS = {
     "requirements-gpu": 40,
     "requirements-setup": 1,
     "requirements-weights": 3,
+    "requirements-jax": 2,
     "requirements-dask": 12,
     "requirements-s3": 60,
     "requirements-moto": 40,

@@ -76,11 +76,29 @@ def write_set(folder: Path, *splits: str) -> Path:
     return folder
 
 
-def start(stage: str, folder: Path, backend: str = "tensorflow") -> subprocess.Popen:
+# What `python -c` runs before a stage, since TensorFlow has no variable for it.
+LOGICAL_DEVICES = """
+import runpy, sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[2])
+)
+stage, sys.argv = sys.argv[1], sys.argv[1:2]
+runpy.run_path(stage, run_name="__main__")
+"""
+
+
+def start(
+    stage: str, folder: Path, backend: str = "tensorflow", devices: int = 1, **variables: str
+) -> subprocess.Popen:
+    """Start a stage in a process that sees so many CPU devices, with more environment variables."""
+    script = ROOT / "stages" / f"{stage}.py"
+    several = ["-c", LOGICAL_DEVICES, script, str(devices)]
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"} if devices > 1 else {}
     return subprocess.Popen(
-        [sys.executable, ROOT / "stages" / f"{stage}.py"],
+        [sys.executable, *(several if devices > 1 and backend == "tensorflow" else [script])],
         cwd=folder,
-        env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"},
+        env={**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", **flags, **variables},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

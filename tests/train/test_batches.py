@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from skinlesion.train.batches import Batches
 from skinlesion.train.fit import fit
+from skinlesion.train.machine.distribution import Distribution
 
 pytestmark = pytest.mark.training
 
@@ -32,6 +33,19 @@ def test_each_image_once_per_epoch_and_the_last_batch_has_the_rest(size, sizes):
     batches = order(5, 0, size)
     assert [len(batch) for batch in batches] == sizes
     assert sorted(number for batch in batches for number in batch) == list(range(NUMBER))
+
+
+def test_devices_share_every_batch_equally_and_the_last_one_repeats_images_of_its_own():
+    whole = Batches(IMAGES, LABELS, 8, 5)
+    parts = [Batches(IMAGES, LABELS, 8, 5, distribution=Distribution(["one"] * 4, part, 2)) for part in (0, 1)]
+    for index in range(len(whole)):
+        images, labels = (np.concatenate(pair) for pair in zip(*(part[index] for part in parts), strict=True))
+        numbers = images[:, 0, 0, 0]
+        np.testing.assert_array_equal(labels, numbers * 3 % 7)
+        np.testing.assert_array_equal(parts[1].whole(index), images)
+        expected = whole[index][0][:, 0, 0, 0]
+        assert set(numbers) == set(expected)
+        assert len(numbers) == {8: 8, 5: 8}[len(expected)]
 
 
 def test_balanced_sampling_draws_each_class_equally_often_and_each_image_before_any_again():

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from skinlesion.model.backend import gpus, keras
+from skinlesion.model.model_file import first_sentence
 from skinlesion.runtime import processes
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine.private_names import all_layers
@@ -123,8 +124,19 @@ class DataParallel(Distribution):
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        with self.parallel.scope():
-            yield
+        """As above. Raises UserError if one of several processes is lost."""
+        import jax
+
+        try:
+            with self.parallel.scope():
+                yield
+        except jax.errors.JaxRuntimeError as error:
+            if self.processes == 1:
+                raise
+            raise UserError(
+                f"One of the {self.processes} processes of this training is lost, or failed ({first_sentence(error)}). "
+                "Start all of them again: training resumes after the last finished epoch"
+            ) from error
 
     def spread(self, model: keras.Model) -> Spread:
         import jax
@@ -178,6 +190,7 @@ def join() -> None:
         return
     if backend != "jax":
         raise UserError(f"{processes.COUNT} is {processes.count()}, but the backend is {backend}. {REPLACEMENT}")
+    print(f"process {processes.number()} of {processes.count()} waits for the others", flush=True)
     try:
         keras.distribution.initialize()
     except (RuntimeError, ValueError, TypeError) as error:
