@@ -130,7 +130,7 @@ class DataParallel(Distribution):
         try:
             with self.parallel.scope():
                 yield
-        except jax.errors.JaxRuntimeError as error:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:  # of what waits for the lost process; JAX raises both
             if self.processes == 1:
                 raise
             raise UserError(
