@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from skinlesion.core import images
+from skinlesion.core import arrays, images
 from skinlesion.core.ham10000 import CODES
 from skinlesion.core.parallel import map_parallel
-from skinlesion.model import arrays
 
 
 def load(table: pd.DataFrame, split: str) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

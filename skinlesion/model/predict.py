@@ -3,7 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
-from skinlesion.model import arrays
+from skinlesion.core import arrays
 from skinlesion.model.backend import keras
 
 # number of views per image -> (quarter turns, mirrored) of each view; their probabilities are averaged

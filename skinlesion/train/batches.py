@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from skinlesion.core import arrays
 from skinlesion.core.ham10000 import CODES
-from skinlesion.model import arrays
 from skinlesion.model.backend import keras
 from skinlesion.train.machine.distribution import ONE, Distribution
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 import numpy as np
 from tqdm import tqdm
 
-from skinlesion.model import arrays
+from skinlesion.core import arrays
 from skinlesion.model.backend import keras
 from skinlesion.runtime.params.rows import Phase
 from skinlesion.runtime.params.sections import Train

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from skinlesion.core import arrays
 from skinlesion.core.parallel import map_parallel
-from skinlesion.model import arrays, likeness
+from skinlesion.model import likeness
 
 
 def fit_reference(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -12,11 +13,12 @@ from skinlesion.near_duplicates import pairs as near_duplicates
 from skinlesion.near_duplicates.pairs import (
     DISTANCE,
     FEATURES,
-    Fingerprint,
+    FINGERPRINT,
     count_matches,
     fingerprint,
     fingerprints,
     near_pairs,
+    search,
 )
 
 IMAGES = 12
@@ -44,7 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def drawn(files: list[Path]) -> list[Fingerprint]:
+def drawn(files: list[Path]) -> np.ndarray:
     return fingerprints(files)
 
 
@@ -52,55 +54,66 @@ def drawn(files: list[Path]) -> list[Fingerprint]:
     ("side", "turns", "mirrored"), [(80, 0, True), (80, 3, False), (128, 2, True), (224, 1, False), (224, 1, True)]
 )
 def test_a_copy_is_found_among_other_images(
-    side: int, turns: int, mirrored: bool, drawn: list[Fingerprint], tmp_path: Path
+    side: int, turns: int, mirrored: bool, drawn: np.ndarray, tmp_path: Path
 ) -> None:
     image = np.rot90(draw(5)[:, :: -1 if mirrored else 1], turns)
     copy = tmp_path / "copy.jpg"
     Image.fromarray(image).resize((side, side)).save(copy, quality=70)
     planted = fingerprints([copy])
-    first, second, distances = near_pairs(drawn, planted)
-    assert (list(first), list(second)) == ([5], [0])
-    assert 0 <= distances[0] < 0.75
-    first, second, _ = near_pairs([*drawn, *planted])
-    assert (list(first), list(second)) == ([5], [IMAGES])
+    assert indices(near_pairs(drawn, planted)) == [(5, 0)]
+    near = near_pairs(np.concatenate([drawn, planted]))
+    assert indices(near) == [(5, IMAGES)]
+    assert 0 <= near["distance"].item() < 0.75
 
 
-def test_different_images_are_no_pair(drawn: list[Fingerprint]) -> None:
-    assert [len(part) for part in near_pairs(drawn)] == [0, 0, 0]
+def indices(near: pd.DataFrame) -> list[tuple[int, int]]:
+    return list(zip(near["i"], near["j"], strict=True))
 
 
-def test_both_orders_of_two_sets_give_the_same_pairs_closest_first(drawn: list[Fingerprint]) -> None:
+def test_different_images_are_no_pair(drawn: np.ndarray) -> None:
+    assert near_pairs(drawn).empty
+
+
+def test_both_orders_of_two_sets_give_the_same_pairs_closest_first(drawn: np.ndarray) -> None:
     blurred = fingerprint(cv2.resize(draw(4), (60, 60), interpolation=cv2.INTER_AREA))
-    copies = [blurred, *drawn[5:]]
-    first, second, distances = near_pairs(drawn[:8], copies)
-    assert list(zip(first, second, strict=True)) == [(5, 1), (6, 2), (7, 3), (4, 0)]
-    assert distances[2] == 0 < distances[3] <= DISTANCE
-    again = near_pairs(copies, drawn[:8])
-    assert {*zip(again[1], again[0], strict=True)} == {*zip(first, second, strict=True)}
+    copies = np.concatenate([blurred[None], drawn[5:]])
+    near = near_pairs(drawn[:8], copies)
+    assert indices(near) == [(5, 1), (6, 2), (7, 3), (4, 0)]
+    assert near["distance"].iloc[2] == 0 < near["distance"].iloc[3] <= DISTANCE
+    assert {*indices(near_pairs(copies, drawn[:8]))} == {(j, i) for i, j in indices(near)}
 
 
-def test_every_image_of_either_set_has_its_candidates(
-    drawn: list[Fingerprint], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(near_duplicates, "CANDIDATES", 1)
-    assert (
-        list(near_pairs([drawn[5]], [drawn[5]] * 3)[1]) == list(near_pairs([drawn[5]] * 3, [drawn[5]])[0]) == [0, 1, 2]
-    )
+def test_every_image_of_either_set_has_its_candidates(drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "CANDIDATES", 0)  # and one more, as an image may find itself
+    one, three = drawn[[5]], drawn[[5, 5, 5]]
+    assert list(near_pairs(one, three)["j"]) == list(near_pairs(three, one)["i"]) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("block", [1, 5, 512])
-def test_blocks_give_what_all_pairs_give(block: int, drawn: list[Fingerprint], monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = [*drawn, *drawn[:4]]
+def test_blocks_give_what_all_pairs_give(block: int, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = np.concatenate([drawn, drawn[:4]])
     monkeypatch.setattr(near_duplicates, "BLOCK", block)
     monkeypatch.setattr(near_duplicates, "CANDIDATES", 5)
-    first, second, distances = near_pairs(twice)
-    matches = {pair: count_matches(twice[pair[0]], twice[pair[1]], False) for pair in combinations(range(16), 2)}
-    expected = {pair: 1 - n / FEATURES for pair, n in matches.items() if 1 - n / FEATURES <= DISTANCE}
-    assert dict(zip(zip(first, second, strict=True), distances, strict=True)) == expected
+    plain = twice["features"][:, 0]
+    distances = {(i, j): 1 - count_matches(plain[i], plain[j]) / FEATURES for i, j in combinations(range(16), 2)}
+    expected = {pair: distance for pair, distance in distances.items() if distance <= DISTANCE}
+    near = near_pairs(twice)
+    assert dict(zip(indices(near), near["distance"], strict=True)) == expected
     assert len(expected) == 4
 
 
-def test_plain_images_and_empty_sets_have_no_pairs(drawn: list[Fingerprint]) -> None:
-    plain = fingerprint(np.full((50, 60, 3), 120, np.uint8))
-    for first, second in (([plain, plain], None), ([plain], drawn), ([], drawn), (drawn, []), ([], None)):
-        assert [len(part) for part in near_pairs(first, second)] == [0, 0, 0]
+def test_the_search_finds_nearly_all_that_a_comparison_with_all_finds() -> None:
+    random = np.random.default_rng(0)
+    smooth = random.normal(size=(4000, 4, 4)).astype(np.float32)
+    thumbnails = np.stack([cv2.resize(picture, (16, 16), interpolation=cv2.INTER_CUBIC) for picture in smooth])
+    thumbnails /= np.linalg.norm(thumbnails, axis=(1, 2), keepdims=True)
+    copies = np.rot90(thumbnails[:200, :, ::-1], axes=(1, 2)) + random.normal(0, 0.02, (200, 16, 16)).astype(np.float32)
+    near = search(np.ascontiguousarray(copies), thumbnails).groupby("i").head(1)
+    assert np.mean(near["j"].to_numpy() == near["i"].to_numpy()) > 0.98
+    assert near["mirrored"].all()
+
+
+def test_plain_images_and_empty_sets_have_no_pairs(drawn: np.ndarray) -> None:
+    plain, empty = np.tile(fingerprint(np.full((50, 60, 3), 120, np.uint8)), 2), np.empty(0, FINGERPRINT)
+    for first, second in ((plain, None), (plain[:1], drawn), (empty, drawn), (drawn, empty), (empty, None)):
+        assert near_pairs(first, second).empty

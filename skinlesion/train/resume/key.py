@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skinlesion.model import arrays
+from skinlesion.core import arrays
 from skinlesion.model.backend import keras
 from skinlesion.runtime import paths
 from skinlesion.runtime.params import Params

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from skinlesion.core import images
-from skinlesion.model import arrays, dataset, predict
+from skinlesion.core import arrays, images
+from skinlesion.model import dataset, predict
 from skinlesion.runtime.params import Params
 from skinlesion.train.batches import Batches
 from skinlesion.train.resume import key
@@ -92,8 +92,8 @@ def growth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     code = f"""
 from pathlib import Path
 import numpy as np
-from skinlesion.core import images
-from skinlesion.model import arrays, dataset, predict
+from skinlesion.core import arrays, images
+from skinlesion.model import dataset, predict
 from skinlesion.train.batches import Batches
 class Model:
     def predict_on_batch(self, images): return np.full((len(images), 7), images.mean())
@@ -147,7 +147,7 @@ def test_keys_batches_predictions_and_loaded_images_are_those_of_an_array_in_mem
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess:
-    code = f"import numpy as np; from skinlesion.model import arrays; arrays.BUDGET = 0\n{code}"
+    code = f"import numpy as np; from skinlesion.core import arrays; arrays.BUDGET = 0\n{code}"
     return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
 
 
