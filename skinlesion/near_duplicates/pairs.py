@@ -8,7 +8,7 @@ false pairs and other methods that were measured: see README.md.
 """
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import cv2
@@ -48,6 +48,7 @@ def fingerprints(files: Sequence[Path]) -> np.ndarray:
 
     def read(index: int) -> None:
         prints[index] = fingerprint(images.read(files[index]))
+        arrays.release(prints[index : index + 1])
 
     map_parallel(read, range(len(files)), "fingerprints", needs_threads=True)
     return prints
@@ -100,12 +101,19 @@ def near_pairs(first: np.ndarray, second: np.ndarray | None = None) -> pd.DataFr
     other = first if second is None else second
     candidates = find_candidates(first, second)
 
-    def measure(row: tuple[int, int, bool]) -> float:
-        i, j, mirrored = row
-        return 1 - count_matches(first["features"][i, 0], other["features"][j, int(mirrored)]) / FEATURES
+    def compare(pairs_of_image: np.ndarray) -> list[float]:
+        distances = []
+        for i, j, mirrored in pairs_of_image:
+            matches = count_matches(first["features"][i, 0], other["features"][j, mirrored])
+            arrays.release(other[j : j + 1])
+            distances.append(1 - matches / FEATURES)
+        arrays.release(first[i : i + 1])
+        return distances
 
-    rows = list(candidates.itertuples(index=False, name=None))
-    candidates["distance"] = np.array(map_parallel(measure, rows, "comparing", needs_threads=True), float)
+    starts = np.flatnonzero(np.diff(candidates["i"])) + 1
+    rows = np.split(candidates.to_numpy(int), starts) if len(candidates) else []
+    distances = map_parallel(compare, rows, "comparing", needs_threads=True)
+    candidates["distance"] = np.array([*chain.from_iterable(distances)], float)
     near = candidates[candidates["distance"] <= DISTANCE]
     return near.sort_values(["distance", "i", "j"])[["i", "j", "distance"]]
 
@@ -116,16 +124,22 @@ def find_candidates(first: np.ndarray, second: np.ndarray | None) -> pd.DataFram
     Returns:
         i, j and mirrored, whether one has to be; sorted by i and j, within one set i < j.
     """
-    own = first["thumbnail"].copy()
+    own = thumbnails(first)
     if second is None:
         pairs = search(own, own)
         pairs = pairs[pairs["i"] != pairs["j"]]
         pairs["i"], pairs["j"] = pairs[["i", "j"]].min(axis=1), pairs[["i", "j"]].max(axis=1)
     else:
-        others = second["thumbnail"].copy()
+        others = thumbnails(second)
         pairs = pd.concat([search(own, others), search(others, own).rename(columns={"i": "j", "j": "i"})])
     pairs = pairs.sort_values(["i", "j", "distance", "mirrored"]).drop_duplicates(["i", "j"])
     return pairs[["i", "j", "mirrored"]]
+
+
+def thumbnails(prints: np.ndarray) -> np.ndarray:
+    """Return the thumbnails of fingerprints (N,) in memory, float32 (N, THUMBNAIL, THUMBNAIL)."""
+    parts = [part["thumbnail"].copy() for part in arrays.iterate_parts(prints)]
+    return np.concatenate([*parts, np.empty((0, THUMBNAIL, THUMBNAIL), np.float32)])
 
 
 def search(images: np.ndarray, others: np.ndarray) -> pd.DataFrame:
