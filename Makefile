@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-
 # Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
 MARKERS ?= not slow
 
-.PHONY: help setup repro test test-fast test-cluster lint bench pins audit clean
+.PHONY: help setup repro test test-fast test-optional lint bench pins audit clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -56,8 +56,8 @@ test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs a
 test-fast: .venv/ready-dev  ## run the unit tests alone: no chain, no training
 	$(PYTEST) -n 3 -m "not slow and not chain and not training"
 
-test-cluster: .venv/ready-dev .venv/ready-dask .venv/ready-s3 .venv/ready-moto  ## run the tests that need Dask or an S3 server
-	$(PYTEST) -m cluster
+test-optional: $(addprefix .venv/ready-,dev jax dask s3 moto)  ## install JAX, Dask and an S3 server, and run the tests that need them
+	$(PYTEST) -m optional
 
 lint: .venv/ready-dev  ## check format and style
 	$(BIN)/ruff format --check .

@@ -15,7 +15,7 @@ from skinlesion.commands.dvc import read_dvc, read_experiments
 from tests.helpers import chain
 from tests.helpers.stub_stages import git, make_repository
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.cluster]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.optional]
 PRESETS = ("resnet50_gap", "resnet50_conv_head")  # their heads: gap and conv
 
 

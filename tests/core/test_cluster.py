@@ -26,7 +26,7 @@ def run_stages(tree: Callable[[Path], dict[str, bytes]]) -> dict[str, bytes]:
 
 @pytest.mark.chain
 @pytest.mark.slow
-@pytest.mark.cluster
+@pytest.mark.optional
 def test_data_stages_on_a_cluster_write_the_same_bytes_even_if_workers_die(
     project: Callable[[dict[str, Any]], None],
     tree: Callable[[Path], dict[str, bytes]],
@@ -56,7 +56,7 @@ def test_data_stages_on_a_cluster_write_the_same_bytes_even_if_workers_die(
 
 
 @pytest.mark.chain
-@pytest.mark.cluster
+@pytest.mark.optional
 def test_only_what_needs_memory_of_this_process_stays_in_it(dask_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker with one thread takes the work too, as joblib alone would not let it."""
     dask_cluster.scale(1)
@@ -78,7 +78,7 @@ def test_without_dask_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.chain
-@pytest.mark.cluster
+@pytest.mark.optional
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])
 def test_a_scheduler_that_does_not_answer_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")  # now, or its defaults would go with the setting below

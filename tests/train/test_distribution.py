@@ -32,7 +32,7 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module", params=NUMBERS)
+@pytest.fixture(scope="module", params=["tensorflow", pytest.param("jax", marks=pytest.mark.optional)])
 def backend(request: pytest.FixtureRequest) -> str:
     if importlib.util.find_spec(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
