@@ -8,7 +8,8 @@ false pairs and other methods that were measured: see README.md.
 """
 
 from collections.abc import Sequence
-from itertools import chain, product
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,6 @@ CANDIDATES = 10  # of each image
 KD_TREE, TREES, CHECKS = 1, 4, 256  # FLANN's number of the method, its trees, and the images that a search looks at
 DISTANCE = 0.89  # the largest of a pair: 17 of 150 features match
 TOLERANCE = 3  # px, between a feature and where the other image has it
-BLOCK = 4096  # images searched for at a time
 MOST_ZOOM = 2  # between two images
 TRIALS = 200  # of RANSAC
 
@@ -35,6 +35,8 @@ FEATURE_SET = np.dtype([("number", "i4"), ("points", "f4", (FEATURES, 2)), ("des
 # What is compared of an image: a thumbnail (mean 0, norm 1; zeros for an image of one colour), and the features of the
 # image as it is and mirrored.
 FINGERPRINT = np.dtype([("thumbnail", "f4", (THUMBNAIL, THUMBNAIL)), ("features", FEATURE_SET, (2,))])
+
+SIMILAR = np.dtype([("j", "i4"), ("distance", "f4"), ("mirrored", "?")])  # an image, and whether it has to be mirrored
 
 
 def fingerprints(files: Sequence[Path]) -> np.ndarray:
@@ -142,29 +144,32 @@ def thumbnails(prints: np.ndarray) -> np.ndarray:
     return np.concatenate([*parts, np.empty((0, THUMBNAIL, THUMBNAIL), np.float32)])
 
 
-def search(images: np.ndarray, others: np.ndarray) -> pd.DataFrame:
-    """Find the most similar thumbnails of `others` (M, THUMBNAIL, THUMBNAIL) for each of `images` (N, ...).
+def search(small: np.ndarray, others: np.ndarray) -> pd.DataFrame:
+    """Find the most similar of `others` (M, THUMBNAIL, THUMBNAIL) for each of `small` (N, ...).
 
     Returns:
-        i, j, distance and mirrored: CANDIDATES of each image, and one more, since it may find itself.
+        i, j, distance and mirrored: CANDIDATES of each, and one more, since an image may find itself.
     """
-    parts = [pd.DataFrame({"i": [], "j": [], "distance": [], "mirrored": []}).astype({"i": int, "j": int})]
-    if not len(images) or not len(others):
-        return parts[0]
-    number = min(CANDIDATES + 1, len(others))
-    cv2.setRNGSeed(0)  # FLANN draws where it divides
-    index = cv2.flann.Index(others.reshape(len(others), -1), {"algorithm": KD_TREE, "trees": TREES})
-    for start in range(0, len(images), BLOCK):
-        block, similar = images[start : start + BLOCK], []
-        i = np.repeat(np.arange(start, start + len(block)), number)
-        for mirrored, turns in product((False, True), range(4)):
-            view = np.rot90(block[:, :, ::-1] if mirrored else block, turns, (1, 2)).reshape(len(block), -1)
-            j, distance = index.knnSearch(np.ascontiguousarray(view), number, params={"checks": CHECKS})
-            columns = {"i": i, "j": j.ravel(), "distance": distance.ravel(), "mirrored": mirrored}
-            similar.append(pd.DataFrame(columns))
-        rows = pd.concat(similar).sort_values(["i", "distance", "j", "mirrored"]).drop_duplicates(["i", "j"])
-        parts.append(rows.groupby("i").head(number))
-    return pd.concat(parts[1:])
+    number, similar = min(CANDIDATES + 1, len(others)), []
+    if number:
+        cv2.setRNGSeed(0)  # FLANN draws where it divides
+        index = cv2.flann.Index(others.reshape(len(others), -1), {"algorithm": KD_TREE, "trees": TREES})
+        find = partial(find_similar, index=index, number=number)
+        similar = map_parallel(find, small, "similar images", needs_threads=True)
+    rows = np.concatenate([np.empty(0, SIMILAR), *similar])
+    return pd.DataFrame(rows).assign(i=np.arange(len(small)).repeat(number))
+
+
+def find_similar(thumbnail: np.ndarray, index: cv2.flann.Index, number: int) -> np.ndarray:
+    """Find the `number` images of an index that are most like a thumbnail, in any of its views: SIMILAR (number,)."""
+    views = [np.rot90(side, turns) for side in (thumbnail, thumbnail[:, ::-1]) for turns in range(4)]
+    j, distances = index.knnSearch(np.reshape(views, (8, -1)), number, params={"checks": CHECKS})
+    order = np.argsort(distances, axis=None, kind="stable")
+    _, first = np.unique(j.flat[order], return_index=True)  # several views may find an image
+    order = order[np.sort(first)[:number]]
+    similar = np.empty(number, SIMILAR)
+    similar["j"], similar["distance"], similar["mirrored"] = j.flat[order], distances.flat[order], order >= 4 * number
+    return similar
 
 
 def count_matches(first: np.ndarray, second: np.ndarray) -> int:

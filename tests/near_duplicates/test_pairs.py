@@ -89,10 +89,8 @@ def test_every_image_of_either_set_has_its_candidates(drawn: np.ndarray, monkeyp
     assert list(near_pairs(one, three)["j"]) == list(near_pairs(three, one)["i"]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("block", [1, 5, 512])
-def test_blocks_give_what_all_pairs_give(block: int, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_give_what_all_pairs_give(drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     twice = np.concatenate([drawn, drawn[:4]])
-    monkeypatch.setattr(near_duplicates, "BLOCK", block)
     monkeypatch.setattr(near_duplicates, "CANDIDATES", 5)
     plain = twice["features"][:, 0]
     distances = {(i, j): 1 - count_matches(plain[i], plain[j]) / FEATURES for i, j in combinations(range(16), 2)}
