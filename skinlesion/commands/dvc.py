@@ -49,13 +49,14 @@ def read_dvc(*words: str) -> str:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A finished experiment: params and metrics by file, the MD5 of its model, and when it ended (ISO 8601)."""
+    """A finished experiment: params and metrics by file, MD5 of its model, when it ended (ISO 8601), its commit."""
 
     name: str
     params: dict[str, dict[str, Any]]
     metrics: dict[str, dict[str, Any]]
     model: str | None
     ended: str
+    commit: str
 
 
 def read_experiments(*options: str) -> list[Experiment]:
@@ -71,5 +72,6 @@ def read_experiments(*options: str) -> list[Experiment]:
                     for kind in ("params", "metrics")
                 )
                 model = data["outs"].get(paths.MODEL.as_posix(), {}).get("hash")
-                experiments.append(Experiment(entry["name"], params, metrics, model, data["timestamp"]))
+                name, ended, sha = entry["name"], data["timestamp"], revision["rev"]
+                experiments.append(Experiment(name, params, metrics, model, ended, sha))
     return experiments

@@ -45,13 +45,18 @@ def draw_chart(
     title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None], kind: str = ""
 ) -> Chart:
     """Draw a chart of `size` inches as SVG; `draw` fills the empty figure."""
+    return Chart(title, encode_uri("image/svg+xml", draw_svg(size, draw)), alt, kind)
+
+
+def draw_svg(size: tuple[float, float], draw: Callable[[Figure], None]) -> bytes:
+    """Draw an SVG of `size` inches, on white; `draw` fills the empty figure."""
     buffer = io.BytesIO()
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         metadata = {"Date": None, "Creator": None}
         figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata=metadata)
-    return Chart(title, encode_uri("image/svg+xml", buffer.getvalue()), alt, kind)
+    return buffer.getvalue()
 
 
 def encode_uri(kind: str, content: bytes) -> str:

@@ -228,7 +228,8 @@ def test_outside_a_repository_the_message_is_dvcs(folder, capsys):
 def experiment(name: str, ended: str, accuracy: float, source: str = "archive", **metrics: dict):
     params = {"data": {"source": source}, "images": {"size": 128}, "model": {"weights": None}}
     test = {"accuracy": accuracy, "balanced_accuracy": 0.4, "f1_macro": 0.3}
-    return Experiment(name, {"params.yaml": params}, {"metrics/test.json": test, **metrics}, model="abc", ended=ended)
+    metrics = {"metrics/test.json": test, **metrics}
+    return Experiment(name, {"params.yaml": params}, metrics, model="abc", ended=ended, commit="0" * 40)
 
 
 def test_the_tables_take_the_newest_of_a_name_with_its_intervals(folder, monkeypatch):

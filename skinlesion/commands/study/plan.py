@@ -48,13 +48,18 @@ def plan_runs(chosen: list[str], protocols: list[str], extra: list[str]) -> list
 
 
 def plan_run(preset: str, protocol: str, extra: list[str]) -> Run:
-    name = run_name(preset, protocol)
-    changes = presets.differences(params.read(paths.PARAMS), presets.load(preset).params)
+    return make_run(run_name(preset, protocol), presets.load(preset).params, protocol, extra)
+
+
+def make_run(name: str, values: dict[str, Any], protocol: str, extra: list[str]) -> Run:
+    """Make a run of the params `values`, those of a preset, with further overrides `key=value`."""
+    changes = presets.differences(params.read(paths.PARAMS), values)
     overrides = [f"{'.'.join(key)}={in_hydra(value)}" for key, value in changes.items()]
     overrides += [f"split.protocol={protocol}", *extra]
     settings, contents = override_params(overrides, name)
     if settings.split.protocol != protocol:
-        raise UserError("-S split.protocol conflicts with the protocols of the study. Use --protocol instead")
+        remedy = "Use --protocol instead, or the protocols of the plan"
+        raise UserError(f"-S split.protocol conflicts with the protocols of the study. {remedy}")
     if absolute := absolute_paths(settings):
         overrides += absolute
         settings, contents = override_params(overrides, name)

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from skinlesion.commands.dvc import read_dvc, read_experiments, start_dvc
 from skinlesion.commands.preset.presets import differences
+from skinlesion.commands.study import record
 from skinlesion.commands.study.plan import Run
 from skinlesion.runtime.files import write_json
 
@@ -26,6 +27,30 @@ def run_all(runs: list[Run]) -> list[str]:
     """Run everything that has not finished with the same params on the current commit; return the names that failed."""
     missing = label_missing(runs, keep_finished(runs))
     return [run.name for run, label in missing if not run_experiment(run, label)]
+
+
+def run_recorded(runs: list[Run], folder: Path, commits: bool) -> list[str]:
+    """Run everything that `folder` has no result of, and record each there; return the names that failed.
+
+    A run that has finished on the current commit, but was not recorded, does not run again. The record is committed
+    where `commits` is true, also that of an earlier study.
+    """
+    record.check_repository(commits)
+    finished = {run.name for run in runs if record.is_recorded(folder / run.name, run)}
+    if commits:
+        for name in sorted(finished):
+            record.commit(folder / name)
+    failed = []
+    for run, label in label_missing(runs, finished):
+        if not keep_finished([run]) and not run_experiment(run, label):
+            failed.append(run.name)
+            continue
+        (experiment,) = (experiment for experiment in read_experiments() if experiment.name == run.name)
+        record.record(folder / run.name, run, experiment, read_recorded_times().get(experiment.model))
+        print(f"{label}: recorded in {folder / run.name}", flush=True)
+        if commits:
+            record.commit(folder / run.name)
+    return failed
 
 
 def keep_finished(runs: list[Run]) -> set[str]:

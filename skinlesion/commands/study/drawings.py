@@ -1,0 +1,57 @@
+"""The figures of the results page, on white, so that they are readable in light and dark."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from skinlesion.commands.study.inflation import POOLED
+from skinlesion.commands.study.recorded import to_predictions
+from skinlesion.commands.study.sections import SETS, Content
+from skinlesion.evaluate import referral
+from skinlesion.report.curves import GREY, plot_lines
+from skinlesion.report.figures import draw_svg
+
+Drawn = tuple[bytes, str]  # SVG, text for readers who cannot see it
+
+
+def leakage(content: Content) -> Drawn | None:
+    """Draw the difference that leakage makes in each recipe, and the mean, in both ways."""
+    ways = list(content.inflation.groupby("way", sort=False))
+    if not ways:
+        return None
+
+    def draw(figure: Figure) -> None:
+        for axes, (way, rows) in zip(figure.subplots(len(ways), squeeze=False)[:, 0], ways, strict=True):
+            value, low, high = np.array([(cell.b - cell.a, cell.low, cell.high) for cell in rows["difference"]]).T
+            axes.errorbar(
+                value, range(len(rows)), xerr=(value - low, high - value), fmt="o", color="#0072b2", capsize=3
+            )
+            axes.axvline(0, color=GREY, linewidth=1)
+            axes.set_yticks(range(len(rows)), rows["recipe"])
+            axes.set(ylim=(len(rows) - 0.5, -0.5), title=way, xlabel="difference in balanced accuracy, 95% interval")
+
+    pooled = content.inflation[content.inflation["recipe"] == POOLED]
+    means = "; ".join(
+        f"{way} {difference}" for way, difference in zip(pooled["way"], pooled["difference"], strict=True)
+    )
+    alt = f"What leakage adds to balanced accuracy, by recipe. {POOLED.capitalize()}: {means}."
+    return draw_svg((8.5, 1.2 * len(ways) + 0.32 * len(content.inflation)), draw), alt
+
+
+def risk_coverage(content: Content) -> Drawn | None:
+    """Draw the accuracy on the most certain images: of the ensemble of the first system, or else its first run."""
+    if (shown := content.pick("ensemble")) is None:
+        return None
+    parts = {split: to_predictions(shown.select(split)) for split in SETS if (shown.unit.name, split) in content.scores}
+    table = pd.concat([referral.coverage_curve(split, part.labels, part.headline) for split, part in parts.items()])
+
+    def draw(figure: Figure) -> None:
+        plot_lines(figure, table, SETS, columns=2).set(xlim=(0, 1.01))
+
+    alt = f"Accuracy of {shown.unit.name} against coverage, the share of images of which it is most certain."
+    return draw_svg((5.6, 4.6), draw), alt
+
+
+FIGURES: dict[str, Callable[[Content], Drawn | None]] = {"leakage": leakage, "risk_coverage": risk_coverage}

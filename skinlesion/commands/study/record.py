@@ -1,0 +1,159 @@
+"""The record of finished runs in a folder of the repository: params, predictions, facts and tables of each."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from skinlesion.commands.dvc import Experiment, start
+from skinlesion.commands.revisions import find_cached, list_outputs, parse_file
+from skinlesion.commands.study.plan import Run
+from skinlesion.core import tables
+from skinlesion.core.ham10000 import CODES
+from skinlesion.evaluate.external import SPLIT
+from skinlesion.model.predictions import DECISION, VARIANTS
+from skinlesion.report import provenance
+from skinlesion.report.inputs import to_plain
+from skinlesion.runtime import paths
+from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.files import replace_folder, write_json
+from skinlesion.runtime.params import Params
+
+PARAMS, FACTS, PREDICTIONS = "params.yaml", "run.json", "predictions.csv.gz"
+ROOMS = tuple(f"skinlesion/{room}" for room in ("core", "model", "train", "evaluate"))  # whose code makes a result
+# What HAM10000's licence lets us publish of an image; augmented: the row is a copy of it, made by balance.
+COLUMNS = ["image_id", "group", "dx", "augmented", "split", "leaked"]
+TABLES = {
+    **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in ("calibration", "floors", "leaks", "subgroups")},
+    "external_calibration": paths.EXTERNAL_PLOTS / "calibration.csv",
+}
+
+
+def hash_code(commit: str = "HEAD") -> dict[str, str | None]:
+    """Return Git's hash of each folder of ROOMS in a commit."""
+    return {room: provenance.git(Path(), "rev-parse", f"{commit}:./{room}") for room in ROOMS}
+
+
+def check_repository(commits: bool) -> None:
+    """Raise UserError if code of ROOMS has changed since the last commit, or results could not be committed."""
+    if commits and not provenance.git(Path(), "var", "GIT_COMMITTER_IDENT"):
+        remedy = "Run: git config user.name NAME and git config user.email ADDRESS, or add --no-commit"
+        raise UserError(f"Git cannot commit results: this is no clone, or Git does not know who you are. {remedy}")
+    if changed := provenance.git(Path(), "status", "--porcelain", "--", *ROOMS):
+        raise UserError(f"Code that makes results has changed since the last commit. Commit it first:\n{changed}")
+
+
+def list_used(settings: Params) -> dict[str, Any]:
+    """List the params that a run depends on: those of tables by the rows in use, paths by the name of the file."""
+    plain, model = to_plain(settings), settings.model
+    used = {"backbones": model.backbone, "heads": model.head, "configurations": model.configuration}
+    rows = {table: {row: plain[table][row]} for table, row in used.items()}
+    return {key: value for key, value in (plain | rows).items() if key != "workers"}
+
+
+def is_recorded(folder: Path, run: Run) -> bool:
+    """Whether `folder` has the result of a run with the same params and the same code of ROOMS."""
+    files = folder / PARAMS, folder / FACTS
+    if not all(file.is_file() for file in files):
+        return False
+    settings, facts = (parse_file(file.read_text(encoding="utf-8"), file, "the working tree") for file in files)
+    return settings == list_used(run.params) and facts.get("code") == hash_code()
+
+
+def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None) -> None:
+    """Write the result of a finished experiment to `folder`, from Git and DVC's cache.
+
+    Args:
+        seconds: of training, None if unknown.
+
+    Raises:
+        UserError: the experiment's predictions are not in DVC's cache.
+    """
+
+    def read(path: Path) -> str:
+        return provenance.git(Path(), "show", f"{experiment.commit}:./{path.as_posix()}") or ""
+
+    def parse(path: Path) -> dict[str, Any]:
+        return parse_file(read(path), path, run.name)
+
+    outputs = list_outputs(parse(paths.LOCK))
+    cached = find_cached(outputs.get(paths.PREDICTIONS.as_posix()))
+    if cached is None:
+        raise UserError(f"{paths.PREDICTIONS} of {run.name} is not in DVC's cache. Run: dvc exp remove {run.name}")
+    table = tables.read(cached)
+    train, test, external = (parse(path) for path in (paths.TRAIN_METRICS, paths.TEST_METRICS, paths.EXTERNAL_METRICS))
+    trained = {
+        key: train.get(key) for key in ("epochs", "best_epoch", "parameters", "device", "precision", "processor")
+    }
+    facts = {
+        "name": run.name,
+        "protocol": run.params.split.protocol,
+        "seed": run.params.seed,
+        **trained,
+        "train_seconds": seconds,
+        "temperature": find_temperature(table),
+        "decision_exponent": test.get("decision_exponent"),
+        "balanced_accuracy": test.get("balanced_accuracy"),
+        "external_balanced_accuracy": external.get("balanced_accuracy"),
+        "near_copies_left_out": external.get("near_copies_left_out"),
+        "commit": provenance.find_commit(Path()),
+        "code": hash_code(experiment.commit),
+        "splits": outputs.get(paths.SPLITS.as_posix()),
+    }
+    with replace_folder(folder) as target:
+        settings = yaml.safe_dump(list_used(run.params), sort_keys=False)
+        (target / PARAMS).write_text(settings, encoding="utf-8")
+        (target / PREDICTIONS).write_bytes(gzip.compress(select_public(table).encode(), mtime=0))
+        for name, path in TABLES.items():
+            (target / f"{name}.csv").write_text(f"{read(path)}\n", encoding="utf-8", newline="\n")
+        write_json(target / FACTS, facts)
+
+
+def select_public(table: pd.DataFrame) -> str:
+    """The rows of test and external set, with COLUMNS and the headline probabilities, as CSV."""
+    prefix = DECISION if f"{DECISION}{CODES[0]}" in table else ""
+    rows = table.loc[table["split"].isin(["test", SPLIT]), [*COLUMNS, *(f"{prefix}{code}" for code in CODES)]]
+    return rows.set_axis([*COLUMNS, *CODES], axis=1).to_csv(index=False, lineterminator="\n")
+
+
+def find_temperature(table: pd.DataFrame) -> float:
+    """Find the temperature that evaluate used, which divides the logarithms of the raw probabilities."""
+    raw, calibrated = (
+        np.log(table[[f"{VARIANTS[variant]}{code}" for code in CODES]].clip(lower=1e-30).to_numpy())
+        for variant in ("raw", "calibrated")
+    )
+    order = raw.argsort(axis=1)[:, -2:]
+    spreads = [np.diff(np.take_along_axis(values, order, axis=1))[:, 0] for values in (raw, calibrated)]
+    clear = (spreads[0] > 0.1) & (spreads[0] < 5)  # neither equal, nor one so small that rounding counts
+    return round(float(np.median(spreads[0][clear] / spreads[1][clear])), 3)
+
+
+def commit(folder: Path) -> None:
+    """Commit `folder` alone, whatever else is staged, if it has changed; raise UserError if Git refuses."""
+    if not run_git("status", "--porcelain", "--", str(folder)):
+        return
+    facts = read_facts(folder)
+    message = (
+        f"Result of {facts['name']}: balanced accuracy {facts['balanced_accuracy']} on test, "
+        f"{facts['external_balanced_accuracy']} on the external set, {facts['epochs']} epochs"
+    )
+    run_git("add", "--all", "--", str(folder))
+    run_git("commit", "--quiet", "--message", message, "--", str(folder))
+    print(f"{folder}: committed", flush=True)
+
+
+def run_git(*words: str) -> str:
+    with start("git", *words) as process:
+        output = process.stdout.read().strip()
+    if process.returncode:
+        remedy = "Remove the cause and run the study again, which commits it"
+        raise UserError(f"git {words[0]} failed, so a result is not committed: {output}. {remedy}")
+    return output
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / FACTS).read_text(encoding="utf-8"))
