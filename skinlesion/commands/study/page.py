@@ -42,18 +42,20 @@ def write(plan: Path, page: Path) -> list[Path]:
             f"{page} is missing. Write it with parts such as <!-- table: systems --> <!-- end -->"
         ) from None
     folder, parts = page.with_suffix(""), {}
+    if folder.resolve() == plan.parent.resolve():
+        raise UserError(f"The tables of {page} would replace the record in {folder}. Give the page another name")
     with replace_folder(folder) as target:
         for name, make in TABLES.items():
             table = make(content)
             parts["table", name] = f"\n{describe(table)}\n\n" if len(table) else EMPTY
             tables.write(target / f"{name}.csv", widen(table), float_format="%.6g")
         for name, draw in FIGURES.items():
-            drawn = draw(content)
-            parts["figure", name] = f"\n![{drawn[1]}]({folder.name}/{name}.svg)\n\n" if drawn else EMPTY
-            if drawn:
+            if drawn := draw(content):
                 (target / f"{name}.svg").write_bytes(drawn[0])
+            parts["figure", name] = f"\n![{drawn[1]}]({folder.name}/{name}.svg)\n\n" if drawn else EMPTY
+        text = fill(text, parts, page)
     with replace_file(page) as partial:
-        partial.write_text(fill(text, parts, page), encoding="utf-8", newline="\n")
+        partial.write_text(text, encoding="utf-8", newline="\n")
     return [page, folder]
 
 

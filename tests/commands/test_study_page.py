@@ -1,0 +1,262 @@
+"""The results page: pooled runs, what leakage adds, and the same bytes from the same record."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.metrics import balanced_accuracy_score
+
+from skinlesion.commands.study import inflation, listed, page, record, recorded
+from skinlesion.commands.study.plan import Run
+from skinlesion.core.ham10000 import CODES
+from skinlesion.evaluate.intervals import Bootstrap
+from skinlesion.runtime.errors import UserError
+from tests.helpers.chain import ROOT
+from tests.report.conftest import make_predictions
+
+LESIONS = {"akiec": 4, "bcc": 4, "bkl": 6, "df": 3, "mel": 12, "nv": 20, "vasc": 3}
+ALL, DRAWS = list(CODES), 100
+ROW = {"title": "Ours", "preset": "ham10000", "seeds": [17], "set": []}
+ROWS = [
+    {**ROW, "system": "ours", "protocols": ["lesion"], "seeds": [17, 18]},
+    {**ROW, "system": "ours", "protocols": ["lesion"], "folds": 2},
+    {**ROW, "system": "ours", "protocols": ["image"]},
+    {**ROW, "system": "gap", "title": "GAP", "preset": "resnet50_gap", "protocols": ["image", "lesion"]},
+    {**ROW, "system": "large", "title": "Large", "protocols": ["lesion"], "omitted": "needs a GPU"},
+]
+PLAN = {"about": "A test.", "base": "ham10000", "set": [], "bootstrap": DRAWS, "seed": 3, "rows": ROWS}
+STUDY = listed.Study.model_validate(PLAN)
+PAGE = (
+    "# Mine\n\n<!-- table: systems -->\nOutdated\n<!-- end -->\n\nBetween.\n\n<!-- figure: leakage -->\n<!-- end -->\n"
+)
+
+
+def make_table(seed: int = 0, leaked: float = 0.0) -> pd.DataFrame:
+    """Predictions as of another model of the same images, every fifth of which is a copy, if there is a leak."""
+    table, random = make_predictions(LESIONS, leaked=leaked), np.random.default_rng(seed)
+    table[ALL] = 0.5 * table[ALL] + 0.5 * random.dirichlet(np.ones(7), len(table))
+    return table.assign(augmented=(np.arange(len(table)) % 5 == 0) & (leaked > 0))
+
+
+def write_run(folder: Path, table: pd.DataFrame, splits: str = "a") -> None:
+    """Write a folder as `record` does."""
+    folder.mkdir(parents=True)
+    (folder / record.PREDICTIONS).write_bytes(gzip.compress(record.select_public(table).encode()))
+    for name, path in record.TABLES.items():
+        shutil.copy(ROOT / path, folder / f"{name}.csv")
+    facts = dict.fromkeys(("best_epoch", "decision_exponent", "train_seconds", "device", "processor", "commit"))
+    facts |= {"epochs": 12, "temperature": 2.0, "splits": splits}
+    (folder / record.FACTS).write_text(json.dumps(facts))
+
+
+@pytest.fixture(scope="module")
+def recorded_study(tmp_path_factory) -> Path:
+    """The folder of a plan with the record of its runs, all but the one that is left out; to be copied."""
+    folder, folds = tmp_path_factory.mktemp("study"), make_table(9)
+    parts = folds["group"].str.len() % 2
+    folds["split"] = folds["split"].where(folds["split"] != "test", parts.map({0: "fold0", 1: "fold1"}))
+    for number, unit in enumerate(listed.list_units(STUDY)):
+        if unit.members or unit.row.omitted:
+            continue
+        table = make_table(number, 0.5 if unit.protocol == "image" else 0.0)
+        if unit.row.folds:
+            table = folds.assign(split=folds["split"].replace(unit.label, "test"))
+        write_run(folder / unit.name, table)
+    (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN))
+    return folder
+
+
+@pytest.fixture
+def study(recorded_study, tmp_path, monkeypatch) -> Path:
+    """The path of the plan in a copy of that folder; docs/page.md is a page."""
+    monkeypatch.chdir(ROOT)
+    shutil.copytree(recorded_study, tmp_path / "results")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text(PAGE)
+    return tmp_path / "results" / "plan.yaml"
+
+
+def read(plan: Path) -> dict[str, recorded.Result]:
+    return recorded.read_results(plan.parent, STUDY)
+
+
+@pytest.mark.chain
+def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(study, tmp_path, tree):
+    target = tmp_path / "docs" / "page.md"
+    page.write(study, target)
+    first = tree(tmp_path / "docs")
+    assert {"page.md", "page/leakage.svg", "page/risk_coverage.svg", *(f"page/{name}.csv" for name in page.TABLES)} == {
+        *first
+    }
+    text = first["page.md"].decode()
+    assert text.startswith("# Mine\n\n<!-- table: systems -->\n\n| system |")
+    assert "Outdated" not in text
+    assert "<!-- end -->\n\nBetween.\n\n<!-- figure: leakage -->\n\n![What leakage adds" in text
+    row = next(line for line in text.splitlines() if line.startswith("| GAP"))
+    assert "| 0.755 / - / - |" in row
+    assert row.count("not run") == 0
+    assert "| not run | not run | - | - |" in next(line for line in text.splitlines() if "needs a GPU" in line)
+    assert all(len(pd.read_csv(tmp_path / "docs" / "page" / f"{name}.csv")) for name in page.TABLES)
+    page.write(study, target)
+    assert tree(tmp_path / "docs") == first
+
+
+@pytest.mark.chain
+def test_without_a_finished_run_the_page_says_so(study, tmp_path):
+    for folder in study.parent.glob("*-*"):
+        shutil.rmtree(folder)
+    page.write(study, tmp_path / "docs" / "page.md")
+    assert (tmp_path / "docs" / "page.md").read_text().count(page.EMPTY) == 1
+
+
+@pytest.mark.chain
+def test_what_a_page_cannot_have_is_named_and_nothing_is_written(study, tmp_path, tree):
+    (tmp_path / "docs" / "page.md").write_text(PAGE.replace("systems", "system"))
+    (tmp_path / "results.md").write_text(PAGE)
+    before = tree(tmp_path)
+    with pytest.raises(UserError, match=r"'system'.*Known: systems"):
+        page.write(study, tmp_path / "docs" / "page.md")
+    with pytest.raises(UserError, match="another name"):
+        page.write(study, tmp_path / "results.md")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_scores_are_those_of_scikit_learn_on_the_recorded_predictions(study):
+    for name, result in read(study).items():
+        rows = result.select()
+        if not result.unit.members:
+            rows = pd.read_csv(study.parent / name / record.PREDICTIONS).query("split == 'test'")
+        expected = balanced_accuracy_score(rows["dx"], rows[ALL].idxmax(axis=1))
+        assert recorded.score(result.select(), STUDY)["balanced_accuracy"].value == pytest.approx(expected, abs=1e-9)
+
+
+def test_an_ensemble_averages_and_folds_test_each_image_once(study):
+    there = read(study)
+    seeds = [there[f"ours-lesion-seed{seed}"].rows[ALL].to_numpy() for seed in (17, 18)]
+    expected = np.mean([values / values.sum(axis=1, keepdims=True) for values in seeds], axis=0)
+    np.testing.assert_allclose(there["ours-lesion-ensemble"].rows[ALL], expected)
+    images = make_predictions(LESIONS).query("split == 'test'")["image_id"]
+    assert sorted(there["ours-lesion-folds"].rows["image_id"]) == sorted(images)
+
+
+@pytest.mark.parametrize("change", ["splits", "rows", "fold"])
+def test_runs_with_other_splits_are_not_pooled(change, study):
+    name = "ours-lesion-fold1" if change == "fold" else "ours-lesion-seed18"
+    shutil.rmtree(study.parent / name)
+    table = make_table(18)
+    if change == "rows":
+        table = table.drop(index=table.query("split == 'test'").index[0])
+    write_run(study.parent / name, table, "b" if change == "splits" else "a")
+    with pytest.raises(
+        UserError, match="two folds test" if change == "fold" else "ours-lesion-seed18 has other splits"
+    ):
+        read(study)
+
+
+def plain_loop(first: pd.DataFrame, second: pd.DataFrame, lesions: pd.Index) -> list[float]:
+    """The mean difference of recalls of all images, and its interval over draws of lesions, draw by draw."""
+
+    def recalls(rows: pd.DataFrame, times: dict[str, int]) -> pd.Series:
+        weights = rows["group"].map(times)
+        return (rows["right"] * weights).groupby(rows["dx"]).sum() / weights.groupby(rows["dx"]).sum()
+
+    first, second = (rows.assign(right=rows[ALL].idxmax(axis=1) == rows["dx"]) for rows in (first, second))
+    drawn = []
+    for weights in np.vstack([np.ones(len(lesions)), Bootstrap.draw(lesions.to_series(), DRAWS, STUDY.seed).weights]):
+        times = dict(zip(lesions, weights, strict=True))
+        drawn.append((recalls(first, times) - recalls(second, times)).mean())
+    return [drawn[0], *np.quantile(drawn[1:], [0.025, 0.975])]
+
+
+def test_what_leakage_adds_is_that_of_a_plain_loop_over_originals_alone(study):
+    there = {name: result for name, result in read(study).items() if name.startswith("gap")}
+    table = inflation.measure(there, STUDY).query("recipe == @inflation.POOLED").set_index("way")["difference"]
+    image, lesion = (there[f"gap-{protocol}-seed17"].select() for protocol in ("image", "lesion"))
+    assert image["augmented"].any(), "there are copies to be left out"
+    originals = image[~image["augmented"]]
+    lesions = pd.Index(pd.concat([originals["group"], lesion["group"]]).unique())
+    within = (originals[originals["leaked"]], originals[~originals["leaked"]])
+    for way, sides in {inflation.BY_PROTOCOL: (originals, lesion), inflation.WITHIN: within}.items():
+        cell = table[way]
+        assert (cell.b - cell.a, cell.low, cell.high) == pytest.approx(plain_loop(*sides, lesions), abs=1e-6), way
+    assert table[inflation.BY_PROTOCOL].b == pytest.approx(
+        balanced_accuracy_score(originals["dx"], originals[ALL].idxmax(axis=1))
+    )
+
+
+def test_two_recipes_count_alike_and_none_is_no_row(study):
+    table = inflation.measure(read(study), STUDY)
+    for way, rows in table.groupby("way"):
+        *single, pooled = [cell.b - cell.a for cell in rows["difference"]]
+        assert len(single) == 2, way
+        assert pooled == pytest.approx(np.mean(single)), way
+    assert inflation.measure({}, STUDY).empty
+
+
+def test_nothing_is_published_of_an_image_but_what_the_licence_allows():
+    header, *lines = record.select_public(
+        make_predictions(LESIONS).assign(**{f"decision_{code}": 0.5 for code in ALL})
+    ).splitlines()
+    assert header == "image_id,group,dx,augmented,split,leaked,akiec,bcc,bkl,df,mel,nv,vasc"
+    assert {line.split(",")[4] for line in lines} == {"test", "external"}
+    assert lines[0].endswith(",0.5" * 7), "the headline's probabilities"
+
+
+def test_the_temperature_is_found_in_the_predictions():
+    assert record.find_temperature(make_predictions(LESIONS)) == 2.0
+
+
+def test_a_plan_overlays_presets_and_names_one_run_a_system_or_all(folder, capsys):
+    Path("plan.yaml").write_text(
+        yaml.safe_dump(PLAN | {"rows": [ROWS[3], ROWS[1], ROWS[4]], "set": ["images.size=64"]})
+    )
+
+    def plan(*names: str) -> list[Run]:
+        return listed.plan_listed(Path("plan.yaml"), [*names], ["data.source=dataverse"])
+
+    gap, fold = plan("gap-image-seed17", "ours-lesion-fold1")
+    assert (gap.params.model.head, gap.params.train.optimizer, gap.params.train.precision) == ("gap", "adam", "float32")
+    assert (gap.params.split.protocol, gap.params.split.train, gap.params.images.size) == ("image", 0.7, 64)
+    assert (fold.params.split.folds, fold.params.split.fold, fold.params.evaluate.tta) == (2, 1, 8)
+    assert [run.name for run in plan("large")] == ["large-lesion-seed17"]
+    with pytest.raises(UserError, match="ours-lesion-fold2"):
+        plan("ours-lesion-fold2")
+
+
+@pytest.mark.parametrize("rows", [[ROWS[0], ROWS[0]], [ROWS[1] | {"seeds": [1, 2]}]])
+def test_a_plan_with_two_runs_of_a_name_is_refused(rows, tmp_path):
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(PLAN | {"rows": rows}))
+    with pytest.raises(UserError, match="ours"):
+        listed.read(tmp_path / "plan.yaml")
+
+
+# The committed study
+
+
+@pytest.mark.chain
+def test_the_committed_page_follows_from_the_committed_record(tmp_path, monkeypatch, tree):
+    monkeypatch.chdir(ROOT)
+    shutil.copy("docs/results.md", tmp_path)
+    page.write(Path("results/plan.yaml"), tmp_path / "results.md")
+    made, there = tree(tmp_path), tree(ROOT / "docs" / "results")
+    assert made.pop("results.md") == Path("docs/results.md").read_bytes()
+    figures = {name for name in made if name.endswith(".svg")}
+    assert {name for name in there if name.endswith(".svg")} == {Path(name).name for name in figures}
+    assert {f"results/{name}": content for name, content in there.items() if name.endswith(".csv")} == {
+        name: content for name, content in made.items() if name not in figures
+    }
+
+
+@pytest.mark.chain
+def test_every_run_of_the_committed_plan_is_accepted(folder):
+    given = ["data.archive=/ham.zip", "external.archive=/isic.zip"]
+    path = ROOT / "results" / "plan.yaml"
+    systems = [row.system for row in listed.read(path).rows]
+    names = [run.name for run in listed.plan_listed(path, systems, given)]
+    assert sum(name.replace("-image-", "-lesion-") in names for name in names if "-image-" in name) >= 13
