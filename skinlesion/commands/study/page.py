@@ -46,9 +46,9 @@ def write(plan: Path, page: Path) -> list[Path]:
         raise UserError(f"The tables of {page} would replace the record in {folder}. Give the page another name")
     with replace_folder(folder) as target:
         for name, make in TABLES.items():
-            table = make(content)
+            if len(table := make(content)):
+                tables.write(target / f"{name}.csv", widen(table), float_format="%.6g")
             parts["table", name] = f"\n{describe(table)}\n\n" if len(table) else EMPTY
-            tables.write(target / f"{name}.csv", widen(table), float_format="%.6g")
         for name, draw in FIGURES.items():
             if drawn := draw(content):
                 (target / f"{name}.svg").write_bytes(drawn[0])
@@ -66,7 +66,7 @@ def fill(text: str, parts: dict[tuple[str, str], str], page: Path) -> str:
         first, kind, name, last = match.groups()
         if (kind, name) not in parts:
             known = ", ".join(other for of_kind, other in parts if of_kind == kind)
-            raise UserError(f"{page} has a {kind} {name!r}, which there is not. Known: {known}")
+            raise UserError(f"{page} has a part for the unknown {kind} {name!r}. Known: {known}")
         return f"{first}{parts[kind, name]}{last}"
 
     return PART.sub(replace, text)
