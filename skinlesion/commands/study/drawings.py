@@ -25,11 +25,10 @@ def leakage(content: Content) -> Drawn | None:
     def draw(figure: Figure) -> None:
         for axes, (way, rows) in zip(figure.subplots(len(ways), squeeze=False)[:, 0], ways, strict=True):
             value, low, high = np.array([(cell.b - cell.a, cell.low, cell.high) for cell in rows["difference"]]).T
-            axes.errorbar(
-                value, range(len(rows)), xerr=(value - low, high - value), fmt="o", color="#0072b2", capsize=3
-            )
+            axes.hlines(range(len(rows)), low, high, color="#0072b2")
+            axes.plot(value, range(len(rows)), "o", color="#0072b2")
             axes.axvline(0, color=GREY, linewidth=1)
-            axes.set_yticks(range(len(rows)), rows["recipe"])
+            axes.set_yticks(range(len(rows)), rows["recipe"], fontsize=9)
             axes.set(ylim=(len(rows) - 0.5, -0.5), title=way, xlabel="difference in balanced accuracy, 95% interval")
 
     pooled = content.inflation[content.inflation["recipe"] == POOLED]
@@ -37,7 +36,7 @@ def leakage(content: Content) -> Drawn | None:
         f"{way} {difference}" for way, difference in zip(pooled["way"], pooled["difference"], strict=True)
     )
     alt = f"What leakage adds to balanced accuracy, by recipe. {POOLED.capitalize()}: {means}."
-    return draw_svg((8.5, 1.2 * len(ways) + 0.32 * len(content.inflation)), draw), alt
+    return draw_svg((9.4, 1.2 * len(ways) + 0.32 * len(content.inflation)), draw), alt
 
 
 def risk_coverage(content: Content) -> Drawn | None:

@@ -71,11 +71,14 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
         seconds: of training, None if unknown.
 
     Raises:
-        UserError: the experiment's predictions are not in DVC's cache.
+        UserError: a file is not in the experiment's commit, or its predictions not in DVC's cache.
     """
 
     def read(path: Path) -> str:
-        return provenance.git(Path(), "show", f"{experiment.commit}:./{path.as_posix()}") or ""
+        text = provenance.git(Path(), "show", f"{experiment.commit}:./{path.as_posix()}")
+        if text is None:
+            raise UserError(f"{path} is not in the commit of {run.name}. Run: dvc exp remove {run.name}, then again")
+        return text
 
     def parse(path: Path) -> dict[str, Any]:
         return parse_file(read(path), path, run.name)
@@ -132,10 +135,13 @@ def find_temperature(table: pd.DataFrame) -> float:
     return round(float(np.median(spreads[0][clear] / spreads[1][clear])), 3)
 
 
-def commit(folder: Path) -> None:
-    """Commit `folder` alone, whatever else is staged, if it has changed; raise UserError if Git refuses."""
+def commit(folder: Path) -> bool:
+    """Commit `folder` alone, whatever else is staged; return False if there is nothing to commit.
+
+    Raises UserError if Git refuses.
+    """
     if not run_git("status", "--porcelain", "--", str(folder)):
-        return
+        return False
     facts = read_facts(folder)
     message = (
         f"Result of {facts['name']}: balanced accuracy {facts['balanced_accuracy']} on test, "
@@ -144,6 +150,7 @@ def commit(folder: Path) -> None:
     run_git("add", "--all", "--", str(folder))
     run_git("commit", "--quiet", "--message", message, "--", str(folder))
     print(f"{folder}: committed", flush=True)
+    return True
 
 
 def run_git(*words: str) -> str:

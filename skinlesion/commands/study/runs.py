@@ -48,8 +48,8 @@ def run_recorded(runs: list[Run], folder: Path, commits: bool) -> list[str]:
         (experiment,) = (experiment for experiment in read_experiments() if experiment.name == run.name)
         record.record(folder / run.name, run, experiment, read_recorded_times().get(experiment.model))
         print(f"{label}: recorded in {folder / run.name}", flush=True)
-        if commits:
-            record.commit(folder / run.name)
+        if commits and not record.commit(folder / run.name):
+            print(f"{label}: nothing to commit: Git has the same already, or ignores the folder", flush=True)
     return failed
 
 

@@ -33,13 +33,15 @@ class Content:
 
     @property
     def by_lesion(self) -> list[Result]:
-        return [result for result in self.results.values() if result.unit.protocol == "lesion"]
+        """The results by lesion, but for single folds."""
+        results = (result for result in self.results.values() if result.unit.protocol == "lesion")
+        return [result for result in results if result.unit.members or not result.unit.row.folds]
 
     @property
     def seeds(self) -> list[Result]:
         """The runs of the plan's first system by lesion, one per seed."""
         first = [result for result in self.by_lesion if result.unit.row.system == self.study.rows[0].system]
-        return [result for result in first if result.unit.label.startswith("seed")]
+        return [result for result in first if not result.unit.members]
 
     def pick(self, *labels: str) -> Result | None:
         """The first of these pools of the plan's first system that is complete, or else its first run."""
