@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-
 # Which tests `make test` runs, by the markers in pyproject.toml. MARKERS= runs all.
 MARKERS ?= not slow
 
-.PHONY: help setup repro test test-fast test-optional lint bench pins audit clean
+.PHONY: help setup repro test test-fast test-optional lint bench docs pins audit clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -66,7 +66,11 @@ lint: .venv/ready-dev  ## check format and style
 bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about 90 minutes, an estimate)
 	$(BIN)/python -m benchmarks.run
 
-PINNED := requirements $(foreach name,dev gpu setup weights jax dask s3 moto,requirements-$(name))
+docs: .venv/ready-docs  ## write the generated pages of docs/ and build the site in site/
+	$(BIN)/python -m docs.generate
+	$(BIN)/mkdocs build --quiet --strict
+
+PINNED := requirements $(foreach name,dev gpu setup weights jax dask s3 moto docs,requirements-$(name))
 
 pins: .venv/ready-dev  ## compile requirements*.in into requirements*.txt, versions and hashes; PINS= keeps the versions
 	for name in $(PINNED); do \

@@ -25,6 +25,7 @@ PINS = {
     "requirements-dask": 12,
     "requirements-s3": 60,
     "requirements-moto": 40,
+    "requirements-docs": 20,
 }  # name -> least
 PIPELINE = """
 stages:
