@@ -21,7 +21,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 LITTER = (".partial-*", ".old-*", ".progress-*")
-# What a kill of DVC itself can leave, by what the next `dvc repro` says of it; as the README advises.
+# What a kill of DVC itself can leave, by what the next `dvc repro` says of it; as docs/troubleshooting.md advises.
 REMEDIES = {
     r"RWLock-file .*(corrupted|format error)": "rm .dvc/tmp/rwlock",
     r"unable to read: 'dvc.lock'|dvc.lock' validation failed": "git checkout dvc.lock",
@@ -114,7 +114,7 @@ def repro(folder: Path) -> None:
 
 
 def remedy(folder: Path) -> None:
-    """Where DVC stumbles over what the kill left of its own files, do as the README says; else give up."""
+    """Where DVC stumbles over what the kill left of its own files, do as docs/troubleshooting.md says; else give up."""
     said = log_of(folder).read_text()
     known = [command for words, command in REMEDIES.items() if re.search(words, said)]
     if not known:

@@ -22,7 +22,7 @@ ROUNDS = 1
 SIDE = 128
 FILES = 64  # different ones; their paths are repeated
 TRAINED, VALIDATED = 160, 64  # images: five steps
-LIMIT = 3.0  # GB: what README states
+LIMIT = 3.0  # GB: what docs/performance.md states
 
 
 def peak(count: int) -> dict:
