@@ -63,7 +63,7 @@ lint: .venv/ready-dev  ## check format and style
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about 90 minutes, an estimate)
+bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.md (about two hours, an estimate)
 	$(BIN)/python -m benchmarks.run
 
 docs: .venv/ready-docs  ## write the generated pages of docs/ and build the site in site/

@@ -8,12 +8,14 @@ The time is that of all steps together; where it grows as the number of images, 
 """
 
 import hashlib
+import importlib
 import resource
 import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -80,7 +82,7 @@ def balance(folder: Path) -> None:
 
 
 def read_epoch(folder: Path) -> None:
-    from skinlesion.train.batches import Batches
+    from skinlesion.train.batches import Batches  # loads Keras: measure_step has done so before
 
     images = dataset.read_images(sorted(map(str, (folder / "merged" / "images").iterdir())), "loading")
     digest = hashlib.sha256()
@@ -96,32 +98,38 @@ STEPS = {"merge": merge_images, "near duplicates": find_near_duplicates, "balanc
 
 def measure_step(step: Callable[[Path], None], folder: Path) -> tuple[float, float]:
     """Run a step; return its time in s and the peak memory of this process in GB."""
+    if step is read_epoch:
+        importlib.import_module("skinlesion.train.batches")
     start = time.perf_counter()
     step(folder)
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * once.KIB / 1e9
 
 
 def measure(count: int) -> dict:
-    seconds, said = 0.0, {}
+    total, parts = 0.0, {}
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as name:
-        repeat_drawings(Path(name), count)
+        in_new_process(repeat_drawings, Path(name), count)  # Linux hands the peak of a process on to its children
         for title, step in STEPS.items():
-            with get_context("spawn").Pool(1) as pool:
-                time_of_step, peak = pool.apply(measure_step, (step, Path(name)))
-            seconds += time_of_step
-            said[title] = f"{time_of_step:.0f} s and {peak:.2f} GB"
-    return {"value": 1000 * seconds / count, **said}
+            seconds, peak = in_new_process(measure_step, step, Path(name))
+            total += seconds
+            parts[title] = f"{seconds:.0f} s and {peak:.2f} GB"
+    return {"value": 1000 * total / count, **parts}
 
 
-def of(count: int) -> Callable[[], dict]:
+def in_new_process(function: Callable, *arguments: object) -> Any:
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def measure_with(count: int) -> Callable[[], dict]:
     return lambda: measure(count)
 
 
 VARIANTS: dict[str, Callable[[], once.Measured]] = {
-    "2,000 images": of(2_000),
-    "14,000 images": of(14_000),
-    "56,000 images": of(56_000),
-    "224,000 images": of(224_000),
+    "2,000 images": measure_with(2_000),
+    "14,000 images": measure_with(14_000),
+    "56,000 images": measure_with(56_000),
+    "224,000 images": measure_with(224_000),
 }
 TARGETS: list[tuple[str, str, float]] = [("224,000 images", "14,000 images", 1.2)]
 

@@ -12,8 +12,9 @@ from skinlesion.runtime.files import replace_folder, write_json
 
 def main() -> dict:
     settings = params.load()
-    with replace_folder(paths.MERGED) as target, use_cluster():
-        table, metrics = merge(paths.RAW, target.absolute(), settings.data, settings.images)
+    with replace_folder(paths.MERGED) as target:
+        with use_cluster():
+            table, metrics = merge(paths.RAW, target.absolute(), settings.data, settings.images)
         pairs = find_near_pairs(table, target.absolute() / "images")
     tables.write(paths.NEAR_PAIRS, pairs, float_format="%.3f")
     write_json(paths.DATA_METRICS, metrics)

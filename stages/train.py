@@ -56,12 +56,12 @@ def main() -> dict:
             "precision": precision,
             "processor": processor.describe(),
         }
-        if distributed.process:
-            return metrics
         validated = probabilities(final, validation[0], settings.train.batch_size)
         trained = options.effective_frequencies(settings.train, train[1])
         calibration = calibrate.calibrate(table, validation[1], validated, trained)
         likeness = reference.fit_reference(table, tables.read(paths.METADATA), train[0], validation[0])
+        if distributed.index:  # it ends with process 0, for which JAX would not wait longer than five minutes
+            return metrics
         bundle.save(bundle.Bundle(final, calibration, settings.images.fit, likeness), paths.MODEL)
         tables.write(paths.HISTORY, history, float_format="%.6g")
         write_json(paths.TRAIN_METRICS, metrics)

@@ -28,6 +28,7 @@ def connect(address: str) -> Iterator["Client"]:
     try:
         import cloudpickle
         import distributed
+        from distributed.versions import error_message
     except ImportError:
         raise UserError(f"A Dask cluster needs Dask. Run: make setup DASK=1, or unset {ADDRESS}") from None
     cloudpickle.register_pickle_by_value(sys.modules["skinlesion"])
@@ -40,10 +41,9 @@ def connect(address: str) -> Iterator["Client"]:
         if not client.ncores():
             print(f"waiting for a worker of {address}", flush=True)
             client.submit(os.getpid).result()  # an adaptive cluster starts workers for a task alone
-        try:
-            client.get_versions(check=True, packages=PIXELS)
-        except ValueError as error:
-            raise UserError(f"Install requirements.txt of this commit on all machines. {error}") from None
+        versions = client.get_versions(packages=PIXELS)
+        if fault := error_message(versions["scheduler"], versions["workers"], versions["client"])["warning"]:
+            raise UserError(f"{fault}\nInstall requirements.txt of this commit on all machines")
         try:
             yield client
         except distributed.KilledWorker as error:

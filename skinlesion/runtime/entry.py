@@ -26,7 +26,9 @@ def run(main: Callable[[], object], name: str) -> None:
     verbose.parse_arguments(Parser(prog=f"python -m stages.{name}", description=script.__doc__))
     start = time.perf_counter()
     try:
-        with nullcontext() if processes.number() else hold_lock(name):  # process 0 alone writes
+        if is_training := name == "train":
+            processes.check()
+        with nullcontext() if is_training and processes.index() else hold_lock(name):  # process 0 alone writes
             main()
         print(f"{name}: {time.perf_counter() - start:.1f} s")
     except (UserError, OSError) as error:

@@ -8,7 +8,7 @@ import numpy as np
 from skinlesion.core import arrays
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.backend import keras
-from skinlesion.train.machine.distribution import ONE, Distribution
+from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 
 
 def draw_balanced(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -22,6 +22,12 @@ def draw_balanced(labels: np.ndarray, random: np.random.Generator) -> np.ndarray
         rounds = [random.permutation(rows) for _ in range(math.ceil(len(share) / len(rows)))]
         drawn.append(np.concatenate(rounds)[: len(share)])
     return random.permutation(np.concatenate(drawn))
+
+
+def weigh_repeated(rows: np.ndarray) -> np.ndarray:
+    """The weight of each row of a batch (B,) with which an image counts once, however often it is repeated; mean 1."""
+    _, place, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    return (len(rows) / len(counts) / counts[place]).astype("float32")
 
 
 # train.sampling -> the images of an epoch, as numbers of labels (N,), in their order
@@ -44,7 +50,9 @@ class Batches(keras.utils.PyDataset):
         sampling: a row of SAMPLINGS.
         mix: a row of MIXES, or None. Mixes pairs of images of a batch, and their labels.
         distribution: several devices share a batch equally, so the last one may repeat images of its own; of several
-            processes, each gets its share.
+            processes, each gets its share. Batches of several devices have weights (B,) too, with which each image
+            counts once.
+        class_weight: weight by number of CODES, for several devices; on one device Keras multiplies them itself.
     """
 
     def __init__(
@@ -55,11 +63,13 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         sampling: str = "shuffle",
         mix: str | None = None,
-        distribution: Distribution = ONE,
+        distribution: Distribution = SINGLE_DEVICE,
+        class_weight: dict[int, float] | None = None,
     ):
         super().__init__()
         self.images, self.labels, self.batch_size, self.seed = images, labels, batch_size, seed
         self.sampling, self.mix, self.distribution = sampling, mix, distribution
+        self.class_weight = np.array([(class_weight or {}).get(label, 1) for label in range(len(CODES))], "float32")
         self.start(0)
 
     def start(self, epoch: int, logs: dict | None = None) -> None:
@@ -70,13 +80,18 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.images) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        rows, part = self.rows(index), self.distribution.part
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        rows, shard = self.rows(index), self.distribution.shard
         if self.mix:  # the whole batch, since pairs are of all of it
-            return tuple(part(array) for array in self.mixed(*self.read(rows), index))
-        return self.read(part(rows))
+            images, labels = (shard(array) for array in self.mixed(*self.read(rows), index))
+        else:
+            images, labels = self.read(shard(rows))
+        if not self.distribution.is_shared:
+            return images, labels
+        weights = self.class_weight[labels if labels.ndim == 1 else labels.argmax(axis=1)]
+        return images, labels, weights * shard(weigh_repeated(rows))
 
-    def whole(self, index: int):
+    def read_replicated(self, index: int):
         """The images of a batch as all processes have it, as an input of `model(images)`."""
         images, labels = self.read(self.rows(index))
         return self.distribution.replicate(self.mixed(images, labels, index)[0] if self.mix else images)

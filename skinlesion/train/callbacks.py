@@ -10,7 +10,7 @@ from skinlesion.model.backend import keras
 from skinlesion.model.predict import probabilities
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.batches import Batches
-from skinlesion.train.machine.distribution import ONE, Distribution
+from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 from skinlesion.train.machine.private_names import all_layers
 
 
@@ -44,12 +44,14 @@ class Validate(keras.callbacks.Callback):
     Must be before the callbacks that read these logs. Raises Diverged if the loss or a probability is NaN or infinite.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, batch_size: int, distribution: Distribution = ONE):
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, batch_size: int, distribution: Distribution = SINGLE_DEVICE
+    ):
         super().__init__()
         self.images, self.labels, self.batch_size, self.distribution = images, labels, batch_size, distribution
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        self.predictor = self.distribution.spread(self.model)
+        self.predictor = self.distribution.predictor(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         predicted = probabilities(self.predictor, self.images, self.batch_size)
@@ -80,7 +82,7 @@ class AverageWeights(keras.callbacks.SwapEMAWeights):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_end(epoch=-1, logs=logs)
         numbers = range(min(STATISTICS_BATCHES, len(self.batches)))
-        compute_statistics(self.model, (self.batches.whole(number) for number in numbers))
+        compute_statistics(self.model, (self.batches.read_replicated(number) for number in numbers))
 
 
 def compute_statistics(model: keras.Model, batches: Iterable[np.ndarray]) -> None:

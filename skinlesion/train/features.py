@@ -12,7 +12,7 @@ from skinlesion.core import arrays
 from skinlesion.model.backend import keras
 from skinlesion.runtime.params.rows import Phase
 from skinlesion.runtime.params.sections import Train
-from skinlesion.train.machine.distribution import Spread
+from skinlesion.train.machine.distribution import Predictor
 
 # Head layers without weights or randomness: computed once too, because they make the features smaller.
 FIXED = (keras.layers.GlobalAveragePooling2D, keras.layers.MaxPooling2D, keras.layers.Flatten)
@@ -37,7 +37,7 @@ def split(classifier: keras.Model) -> tuple[keras.Model, keras.Model]:
     return body, keras.Model(head.layers[len(fixed)].output, head.output, name="head_on_features")
 
 
-def extract(body: keras.Model | Spread, images: np.ndarray, batch_size: int, split: str) -> np.ndarray:
+def extract(body: keras.Model | Predictor, images: np.ndarray, batch_size: int, split: str) -> np.ndarray:
     """The features of images (N, S, S, 3), in the precision of the backbone; `split` is for the progress bar."""
     features: np.ndarray | None = None
     for start in tqdm(range(0, len(images), batch_size), f"features of {split}", unit="batch", disable=None):

@@ -13,7 +13,7 @@ from skinlesion.train import augmentation, features, options, schedules
 from skinlesion.train.batches import Batches
 from skinlesion.train.callbacks import MEASURES, AverageWeights, KeepBest, Validate
 from skinlesion.train.machine import backends
-from skinlesion.train.machine.distribution import ONE, Distribution
+from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 from skinlesion.train.network import freeze
 from skinlesion.train.resume.progress import Follow, Progress
 
@@ -28,7 +28,7 @@ def fit(
     params: Train,
     seed: int,
     progress: Progress | None = None,
-    distribution: Distribution = ONE,
+    distribution: Distribution = SINGLE_DEVICE,
 ) -> tuple[pd.DataFrame, int]:
     """Train `model` in place; it ends with the weights of its best epoch on validation.
 
@@ -59,12 +59,13 @@ def fit(
         start = sum(row["phase"] < number for row in progress.history)  # epochs of the phases before
         epochs = min(phase.epochs, params.max_epochs or phase.epochs)
         part = phase.train if isinstance(phase.train, str) else f"from layer {phase.train} on"
-        print(f"phase {number} of {len(phases)} (trains: {part}), at most {epochs} epochs", flush=True)
+        if not distribution.index:
+            print(f"phase {number} of {len(phases)} (trains: {part}), at most {epochs} epochs", flush=True)
         freeze.apply(backbone, phase)
         trained, inputs, validation_inputs = augmented, train, validation
         if features.are_fixed(model, phase, params):
             body, trained = features.split(model)
-            body = distribution.spread(body)
+            body = distribution.predictor(body)
             inputs, validation_inputs = (
                 (features.extract(body, images, params.batch_size, name), labels)
                 for name, (images, labels) in {"train": train, "validation": validation}.items()
@@ -74,7 +75,7 @@ def fit(
             loss=options.make_loss(params, train[1]),
             metrics=["accuracy"],
         )
-        batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix, distribution)
+        batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix, distribution, class_weight)
         factors = schedules.factors(params.schedule, params.warmup_epochs, epochs)
         callbacks = [
             *([AverageWeights(batches)] if params.ema else []),
@@ -84,16 +85,16 @@ def fit(
             *stopping(params),
         ]
         follow = Follow(progress, [model, augmented], best, callbacks)
-        is_fused = params.kernels == "fused" and len(distribution.devices) == 1
+        is_fused = params.kernels == "fused" and not distribution.is_shared
         with backends.current.fused(trained) if is_fused else nullcontext():
             trained.fit(
                 batches,
                 shuffle=False,  # the batches shuffle themselves
-                class_weight=class_weight,
+                class_weight=None if distribution.is_shared else class_weight,
                 initial_epoch=done,
                 epochs=done if progress.stopped else start + epochs,
                 callbacks=[keras.callbacks.LambdaCallback(on_epoch_begin=batches.start), *callbacks, follow],
-                verbose=0 if distribution.process else 1 if sys.stdout.isatty() else 2,
+                verbose=0 if distribution.index else 1 if sys.stdout.isatty() else 2,
             )
     return pd.DataFrame(progress.history), best.epoch + 1
 

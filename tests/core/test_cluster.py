@@ -70,6 +70,17 @@ def test_only_what_needs_memory_of_this_process_stays_in_it(dask_cluster: Any, m
     assert not here & there
 
 
+@pytest.mark.chain
+@pytest.mark.optional
+def test_a_worker_with_another_library_stops_the_stage(dask_cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import versions
+
+    monkeypatch.setenv(cluster.ADDRESS, dask_cluster.scheduler_address)
+    monkeypatch.setattr(versions, "_version_cached", "{} of here".format)  # of the scheduler too, not of the workers
+    with pytest.raises(UserError, match=r"(?s)cv2 of here.*requirements\.txt"), use_cluster():
+        pass
+
+
 def test_without_dask_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cluster.ADDRESS, "tcp://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)

@@ -39,13 +39,15 @@ def test_devices_share_every_batch_equally_and_the_last_one_repeats_images_of_it
     whole = Batches(IMAGES, LABELS, 8, 5)
     parts = [Batches(IMAGES, LABELS, 8, 5, distribution=Distribution(["one"] * 4, part, 2)) for part in (0, 1)]
     for index in range(len(whole)):
-        images, labels = (np.concatenate(pair) for pair in zip(*(part[index] for part in parts), strict=True))
+        images, labels, weights = map(np.concatenate, zip(*(part[index] for part in parts), strict=True))
         numbers = images[:, 0, 0, 0]
         np.testing.assert_array_equal(labels, numbers * 3 % 7)
-        np.testing.assert_array_equal(parts[1].whole(index), images)
+        np.testing.assert_array_equal(parts[1].read_replicated(index), images)
         expected = whole[index][0][:, 0, 0, 0]
         assert set(numbers) == set(expected)
         assert len(numbers) == {8: 8, 5: 8}[len(expected)]
+        for number in expected:  # each image counts once, and all weights have the mean 1
+            np.testing.assert_allclose(weights[numbers == number].sum(), len(numbers) / len(expected))
 
 
 def test_balanced_sampling_draws_each_class_equally_often_and_each_image_before_any_again():

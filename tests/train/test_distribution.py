@@ -23,7 +23,7 @@ from tests.helpers.trainings import SMALL, finish, kill_after_an_epoch, start, w
 pytestmark = [pytest.mark.chain, pytest.mark.training]
 NUMBERS = {"tensorflow": 2, "jax": 4}  # of devices
 CHANGES = {
-    "heads.gap": [{"average_pool": "global"}],  # without dropout, whose random numbers differ by device
+    "heads.gap": [{"average_pool": "global"}],  # without dropout, whose random numbers differ by number of devices
     "configurations.quick": [
         {"train": "head", "epochs": 1, "learning_rate": 1e-2, "batch_norm": "frozen"},  # on features
         {"train": "all", "epochs": 2, "learning_rate": 1e-3, "batch_norm": "train"},
@@ -76,7 +76,7 @@ def two(make_folder: Callable[[], Path], backend: str) -> Iterator[Path]:
     folder = make_folder()
     first, second = start_two(folder)
     finish(first)
-    assert "epoch" not in finish(second), "process 0 alone tells the progress"
+    assert "poch" not in finish(second), "process 0 alone tells the progress"
     return folder
 
 

@@ -56,7 +56,10 @@ def table(_: argparse.Namespace) -> None:
 
 def parse_resource(words: str) -> tuple[str, float]:
     name, _, number = words.partition("=")
-    return name, float(number)
+    try:
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words} is no resource. Write NAME=NUMBER, as GPU=1") from None
 
 
 def add(parser: argparse.ArgumentParser) -> None:

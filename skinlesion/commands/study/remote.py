@@ -10,7 +10,7 @@ from skinlesion.commands.dvc import read_dvc, start, start_dvc
 from skinlesion.commands.study.plan import Run
 from skinlesion.commands.study.runs import finish, follow_output, keep_finished, label_missing, name_log, override_words
 from skinlesion.report.provenance import git
-from skinlesion.runtime import cluster, paths
+from skinlesion.runtime import cluster, paths, processes
 from skinlesion.runtime.errors import UserError
 
 REMOTE = "origin"  # of Git
@@ -122,7 +122,11 @@ def run_on_worker(
 
     limits = dask.config.get("distributed.nanny.pre-spawn-environ")  # one thread per library, for Dask's own tasks
     environment = {key: value for key, value in os.environ.items() if key not in limits or value != str(limits[key])}
-    environment |= {cluster.ADDRESS: "", "GIT_TERMINAL_PROMPT": "0"}  # data stages run here; nobody can answer Git
+    environment |= {
+        cluster.ADDRESS: "",
+        processes.COUNT: "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }  # the run is local, and alone
     dvc, output, seconds = (sys.executable, "-m", "dvc"), io.StringIO(), None
     with tempfile.TemporaryDirectory(dir=get_worker().local_directory, ignore_cleanup_errors=True) as folder:
         for command in (

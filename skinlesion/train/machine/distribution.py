@@ -1,10 +1,13 @@
 """The devices of one training: one, several of this machine (TensorFlow, JAX), or those of several machines (JAX).
 
 Several devices share each batch equally. Gradients, and the statistics of batch normalization, are those of the whole
-batch, so the training equals that on one device but for rounding.
+batch, so the training equals that on one device but for rounding, with two exceptions. The last batch of an epoch may
+repeat images so that it can be shared; they have less weight, but batch normalization sees them twice. And under
+TensorFlow all devices draw the same random numbers, for augmentation and dropout.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
@@ -23,14 +26,22 @@ REPLACEMENT = (
 )
 
 
+LOSS = re.compile("Gloo|NCCL|UNAVAILABLE|DEADLINE_EXCEEDED|heartbeat|Connection")  # in an error of a lost process
+
+
 class Distribution:
     """One device in one process: it changes nothing.
 
-    devices: their names, of all processes, as gpu:0. process, processes: number of this one, from 0, and of all.
+    devices: their names, of all processes, as gpu:0. index: of this process, from 0. processes: the number of all.
     """
 
-    def __init__(self, devices: list[str], process: int = 0, number: int = 1) -> None:
-        self.devices, self.process, self.processes = devices, process, number
+    def __init__(self, devices: list[str], index: int = 0, processes: int = 1) -> None:
+        self.devices, self.index, self.processes = devices, index, processes
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several devices share each batch."""
+        return len(self.devices) > 1
 
     def scope(self) -> AbstractContextManager:
         """The context in which a model is built and trained."""
@@ -39,7 +50,7 @@ class Distribution:
     def prepare(self, model: keras.Model) -> None:
         """Change a model that was built in `scope`, before it is compiled."""
 
-    def spread(self, model: keras.Model) -> "keras.Model | Spread":
+    def predictor(self, model: keras.Model) -> "keras.Model | Predictor":
         """What predicts as `model.predict_on_batch` does, on all devices."""
         return model
 
@@ -47,25 +58,25 @@ class Distribution:
         """Images as an input of `model(images)`, which every device computes whole."""
         return images
 
-    def part(self, batch: np.ndarray) -> np.ndarray:
+    def shard(self, batch: np.ndarray) -> np.ndarray:
         """The rows of a batch that this process reads."""
-        return np.split(batch, self.processes)[self.process]
+        return np.split(batch, self.processes)[self.index]
 
-    def share(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         """The `content` that process 0 gives; the others' is not used."""
         return content
 
     def describe(self) -> dict:
         """The entries of metrics/train.json; none for one device."""
-        return {"devices": self.devices} if len(self.devices) > 1 else {}
+        return {"devices": self.devices} if self.is_shared else {}
 
     def name(self, device: str) -> str:
         """The devices in words, for the log: `gpu`, or `4 x gpu in 2 processes`."""
-        number = f"{len(self.devices)} x {device}" if len(self.devices) > 1 else device
+        number = f"{len(self.devices)} x {device}" if self.is_shared else device
         return f"{number} in {self.processes} processes" if self.processes > 1 else number
 
 
-class Spread:
+class Predictor:
     """Predicts batches on several devices; the last row is repeated where the devices cannot share a batch equally."""
 
     def __init__(self, forward: Callable[[np.ndarray], np.ndarray], number: int) -> None:
@@ -93,7 +104,7 @@ class Mirrored(Distribution):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
 
-    def spread(self, model: keras.Model) -> Spread:
+    def predictor(self, model: keras.Model) -> Predictor:
         # Keras' own predict_on_batch gives every device the whole batch, and returns all copies.
         import tensorflow as tf
 
@@ -107,7 +118,7 @@ class Mirrored(Distribution):
             )
             return np.concatenate([result.numpy() for result in strategy.experimental_local_results(call(part))])
 
-        return Spread(forward, number)
+        return Predictor(forward, number)
 
 
 class DataParallel(Distribution):
@@ -125,20 +136,25 @@ class DataParallel(Distribution):
     @contextmanager
     def scope(self) -> Iterator[None]:
         """As above. Raises UserError if one of several processes is lost."""
+        with self.explain_loss(), self.parallel.scope():
+            yield
+
+    @contextmanager
+    def explain_loss(self) -> Iterator[None]:
+        """Raise UserError in place of JAX's error where one of several processes is lost."""
         import jax
 
         try:
-            with self.parallel.scope():
-                yield
+            yield
         except (jax.errors.JaxRuntimeError, ValueError) as error:  # of what waits for the lost process; JAX raises both
-            if self.processes == 1:
+            if self.processes == 1 or not LOSS.search(str(error)):
                 raise
             raise UserError(
                 f"One of the {self.processes} processes of this training is lost, or failed ({first_sentence(error)}). "
                 "Start all of them again: training resumes after the last finished epoch"
             ) from error
 
-    def spread(self, model: keras.Model) -> Spread:
+    def predictor(self, model: keras.Model) -> Predictor:
         import jax
 
         def call(trained: list, fixed: list, images: jax.Array) -> jax.Array:
@@ -152,28 +168,29 @@ class DataParallel(Distribution):
             layout = self.parallel.get_data_layout(images.shape).backend_layout
             return np.asarray(compiled(*values, jax.make_array_from_callback(images.shape, layout, images.__getitem__)))
 
-        return Spread(forward, len(self.devices))
+        return Predictor(forward, len(self.devices))
 
     def replicate(self, images: np.ndarray):
         import jax
 
         return jax.make_array_from_callback(images.shape, self.whole, images.__getitem__)
 
-    def share(self, content: bytes) -> bytes:
+    def broadcast(self, content: bytes) -> bytes:
         if self.processes == 1:
             return content
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
-        size = int(broadcast_one_to_all(np.int32(len(content))))
-        own = np.frombuffer(content, np.uint8) if self.process == 0 else np.zeros(size, np.uint8)
-        return np.asarray(broadcast_one_to_all(own)).tobytes() if size else b""
+        with self.explain_loss():
+            size = int(broadcast_one_to_all(np.int32(len(content))))
+            own = np.frombuffer(content, np.uint8) if self.index == 0 else np.zeros(size, np.uint8)
+            return np.asarray(broadcast_one_to_all(own)).tobytes() if size else b""
 
     def describe(self) -> dict:
         return super().describe() | ({"processes": self.processes} if self.processes > 1 else {})
 
 
 DISTRIBUTIONS = {"tensorflow": Mirrored, "jax": DataParallel}
-ONE = Distribution(["one"])
+SINGLE_DEVICE = Distribution(["one"])
 
 
 def join() -> None:
@@ -190,12 +207,13 @@ def join() -> None:
         return
     if backend != "jax":
         raise UserError(f"{processes.COUNT} is {processes.count()}, but the backend is {backend}. {REPLACEMENT}")
-    print(f"process {processes.number()} of {processes.count()} waits for the others", flush=True)
+    print(f"process {processes.index()} of {processes.count()} waits for the others", flush=True)
     try:
         keras.distribution.initialize()
     except (RuntimeError, ValueError, TypeError) as error:
         raise UserError(
-            f"The {processes.count()} processes of this training did not meet: {error}. {REPLACEMENT}"
+            f"The {processes.count()} processes of this training did not meet: {error}. Start all within five minutes, "
+            "with the same KERAS_DISTRIBUTION_JOB_ADDRESSES, HOST:PORT of process 0, which a firewall must let through"
         ) from None
 
 

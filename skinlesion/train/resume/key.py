@@ -13,10 +13,11 @@ import numpy as np
 from skinlesion.core import arrays
 from skinlesion.model.backend import keras
 from skinlesion.runtime import paths
+from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params import Params
 from skinlesion.train.callbacks import Diverged
 from skinlesion.train.machine import backends
-from skinlesion.train.machine.distribution import ONE, Distribution
+from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 from skinlesion.train.resume.progress import Progress
 
 NAME = ".progress-{}.npz"
@@ -24,12 +25,16 @@ EXPIRY = 14 * 24 * 3600  # s: checkpoints unused for 14 days are deleted
 
 
 @contextmanager
-def kept_progress(key: str, distribution: Distribution = ONE) -> Iterator[Progress]:
+def kept_progress(key: str, distribution: Distribution = SINGLE_DEVICE) -> Iterator[Progress]:
     """The training's progress. Its file is deleted at the end of the block, and kept if the block is killed or fails.
 
-    It is deleted too if the training diverged, because it would diverge again.
+    It is deleted too if the training diverged, because it would diverge again. Of several processes the first one alone
+    has the file. Raises UserError if `key` is not that of process 0.
     """
-    if distribution.process:
+    if distribution.broadcast(key.encode()) != key.encode():
+        fault = f"Process {distribution.index} has other params, data, code or weights than process 0"
+        raise UserError(f"{fault}. Give all hosts the same commit and data, and start all again")
+    if distribution.index:
         yield Progress(distribution=distribution)
         return
     path = models_folder() / NAME.format(key)

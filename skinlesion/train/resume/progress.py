@@ -7,7 +7,6 @@ weights. A resumed training ends with the same weights as an uninterrupted one, 
 import io
 import json
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from skinlesion.model.backend import keras
 from skinlesion.runtime.files import replace_file
 from skinlesion.train.callbacks import KeepBest
 from skinlesion.train.machine import backends
-from skinlesion.train.machine.distribution import ONE, Distribution
+from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 
 PLAIN = (bool, int, float, str, type(None))  # types of a callback's counters and settings
 FIELDS = ("phase", "stopped", "history", "callbacks")
@@ -31,15 +30,17 @@ class Progress:
     phases. callbacks: the counters of each of the phase's callbacks. arrays: what was read, until it is restored.
     """
 
-    def __init__(self, path: Path | None = None, distribution: Distribution = ONE) -> None:
+    def __init__(self, path: Path | None = None, distribution: Distribution = SINGLE_DEVICE) -> None:
         self.path = path
         self.phase, self.stopped, self.history, self.callbacks = 1, False, [], []
         self.arrays: dict[str, np.ndarray] | None = None
-        content, exists = b"", path is not None and path.exists()
-        with suppress(OSError):
-            content = path.read_bytes() if exists else b""
-        content = distribution.share(content)
-        if exists or content:
+        content = b""
+        if path is not None and path.exists():
+            try:
+                content = path.read_bytes() or b"\0"  # an empty file is unreadable too
+            except OSError as error:
+                self.tell_unreadable(error)
+        if content := distribution.broadcast(content):
             self.read(content)
 
     def read(self, content: bytes) -> None:
@@ -48,13 +49,16 @@ class Progress:
                 arrays = dict(file)
             fields = json.loads(bytes(arrays.pop("progress")))
         except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            if self.path is not None:
-                print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
+            self.tell_unreadable(error)
             return
         self.arrays = arrays
         vars(self).update(fields)
         if self.path is not None:
             print(f"train: resumes after epoch {len(self.history)}, from {self.path}", flush=True)
+
+    def tell_unreadable(self, error: Exception) -> None:
+        if self.path is not None:
+            print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
 
     def write(self, arrays: dict[str, np.ndarray]) -> None:
         if self.path is None:

@@ -7,7 +7,7 @@ import pytest
 from skinlesion.runtime import processes
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine import distribution
-from skinlesion.train.machine.distribution import Distribution, Spread
+from skinlesion.train.machine.distribution import Distribution, Predictor
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_several_hosts_under_another_backend_are_refused_and_jax_is_named(variab
 
 def test_a_batch_that_the_devices_cannot_share_is_filled_up_and_cut():
     sizes = []
-    spread = Spread(lambda images: sizes.append(len(images)) or 2 * images, 4)
+    predictor = Predictor(lambda images: sizes.append(len(images)) or 2 * images, 4)
     for number in (1, 4, 6):
-        np.testing.assert_array_equal(spread.predict_on_batch(np.arange(number)), 2 * np.arange(number))
+        np.testing.assert_array_equal(predictor.predict_on_batch(np.arange(number)), 2 * np.arange(number))
     assert sizes == [4, 4, 8]
