@@ -1,4 +1,4 @@
-"""CPU time per image and peak memory of the data stages and of one epoch's input, from 2,000 to 224,000 images at 64 px.
+"""CPU time per image and peak memory of the data stages and one epoch's input, from 2,000 to 224,000 images at 64 px.
 
 2,000 drawn images are repeated, each time with another crop, light and grain, as JPEG files in HAM10000's layout. Each
 step runs in a process of its own: merge (every image to a square, and the table), the search for near duplicates,
