@@ -40,6 +40,7 @@ def make_table(seed: int = 0, leaked: float = 0.0) -> pd.DataFrame:
     """Predictions as of another model of the same images, every fifth of which is a copy, if there is a leak."""
     table, random = make_predictions(LESIONS, leaked=leaked), np.random.default_rng(seed)
     table[ALL] = 0.5 * table[ALL] + 0.5 * random.dirichlet(np.ones(7), len(table))
+    table[ALL] *= random.uniform(0.5, 1, (len(table), 1))  # rows need not sum to 1
     return table.assign(augmented=(np.arange(len(table)) % 5 == 0) & (leaked > 0))
 
 
@@ -225,6 +226,7 @@ def test_a_plan_overlays_presets_and_names_one_run_a_system_or_all(folder, capsy
     assert (gap.params.split.protocol, gap.params.split.train, gap.params.images.size) == ("image", 0.7, 64)
     assert (fold.params.split.folds, fold.params.split.fold, fold.params.evaluate.tta) == (2, 1, 8)
     assert [run.name for run in plan("large")] == ["large-lesion-seed17"]
+    assert listed.overlay({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
     with pytest.raises(UserError, match="ours-lesion-fold2"):
         plan("ours-lesion-fold2")
 
