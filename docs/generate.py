@@ -2,9 +2,10 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from skinlesion.commands.preset import presets
 from skinlesion.commands.preset.presets import Preset
@@ -17,9 +18,9 @@ LINE = re.compile(r"( *)(\w+):(?: +([^#\s].*?))?(?: +# (.*))?$")  # indentation,
 
 
 def write_params() -> str:
-    """The page of params.yaml: each key with its committed value, the values that fit, and its comment."""
-    head, rows = read_comments(paths.PARAMS.read_text(encoding="utf-8"))
-    made = "Made from `params.yaml` and `networks.yaml` by `make docs`."
+    """The page of params.yaml: each key with its value in the preset sample, the numbers that fit, and its comment."""
+    head, rows = read_comments(apply_sample(paths.PARAMS.read_text(encoding="utf-8")))
+    made = "Made from `params.yaml` and `networks.yaml` by `make docs`; the values are those of the preset `sample`."
     parts = ["# What can I set in params.yaml?", wrap(f"{made} {' '.join(head)}")]
     schema, items = Params.model_json_schema(), []
     for keys, value, comment in rows:
@@ -32,6 +33,11 @@ def write_params() -> str:
             items.append(wrap(f"{text}: {comment}" if comment else text, "- "))
     parts += ["\n".join(items), "## The rows of networks.yaml", *list_networks()]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def apply_sample(document: str) -> str:
+    """A params.yaml with the values of the preset sample: the page stays as it is where others are committed."""
+    return presets.set_values(document, presets.differences(yaml.safe_load(document), presets.load("sample").params))
 
 
 def list_networks() -> list[str]:
@@ -94,8 +100,8 @@ def describe_range(kind: dict[str, Any]) -> str:
 
 def write_presets() -> str:
     """The page of the presets: each with what was published, its source, what that leaves open, and its main params."""
-    published = {name: presets.load(name) for name in presets.list_published()}
-    own = {name: presets.load(name) for name in presets.list_names() if name not in published}
+    documents = {name: presets.load(name) for name in presets.list_names()}
+    published = {name: preset for name, preset in documents.items() if preset.published}
     left_open = group({name: preset.left_open for name, preset in published.items()})
     sources = group({name: [preset.source] for name, preset in published.items()})
     parts = [
@@ -115,8 +121,9 @@ def write_presets() -> str:
             for item, names in left_open.items()
         ),
     ]
-    for name, preset in own.items():
-        parts += describe_own(name, preset)
+    for name, preset in documents.items():
+        if name not in published:
+            parts += describe_own(name, preset, documents["sample"])
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -146,8 +153,8 @@ def tabulate(published: dict[str, Preset]) -> str:
     return table(rows)
 
 
-def describe_own(name: str, preset: Preset) -> list[str]:
-    changes = presets.differences(presets.load("sample").params, preset.params)
+def describe_own(name: str, preset: Preset, sample: Preset) -> list[str]:
+    changes = presets.differences(sample.params, preset.params)
     values = ", ".join(f"`{'.'.join(key)}: {presets.in_yaml(value)}`" for key, value in changes.items())
     parts = [f"## `{name}`", wrap(f"{preset.title}. {preset.source.strip()}")]
     parts += ["\n".join(wrap(item.strip(), "- ") for item in preset.left_open)]
@@ -176,10 +183,6 @@ def wrap(text: str, start: str = "") -> str:
 PAGES = {"params.md": write_params, "presets.md": write_presets}
 
 
-def main(names: Iterable[str] = PAGES) -> None:
-    for name in names:
-        (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    for name, write in PAGES.items():
+        (DOCS / name).write_text(write(), encoding="utf-8")

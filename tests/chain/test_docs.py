@@ -8,6 +8,7 @@ import yaml
 
 from docs import generate
 from skinlesion.__main__ import COMMANDS
+from skinlesion.commands.preset import presets
 from tests.helpers.chain import ROOT, STAGES
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,7 +50,12 @@ def test_a_generated_page_is_what_make_docs_writes(name):
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generate.PAGES[name](), "make docs"
 
 
-def test_the_page_of_params_has_every_key(document):
+def test_another_preset_leaves_the_page_of_params_as_it_is(folder):
+    assert presets.apply("resnet18")
+    assert generate.write_params() == (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_params_has_every_key():
     keys = set(re.findall(r"^(?:- `|## )([\w.]+)", (ROOT / "docs" / "params.md").read_text(), re.MULTILINE))
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     assert not {f"{name}.{key}" for name, value in params.items() if isinstance(value, dict) for key in value} - keys
