@@ -4,7 +4,7 @@ Small grey pictures of the images, compared in the eight ways to turn and mirror
 similar others. An approximate search (FLANN's k-d trees) finds these, so time grows nearly as the number of images. A
 pair of these is near-identical if enough of their ORB features (Rublee et al., ICCV 2011) match under one rotation,
 scaling and shift. An image with too few features, as a smooth one, has no pair; of HAM10000's none is so. Known pairs,
-false pairs and other methods that were measured: see README.md.
+false pairs and other methods that were measured: see docs/data.md.
 """
 
 from collections.abc import Sequence

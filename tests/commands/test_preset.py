@@ -72,7 +72,7 @@ def test_sample_gives_back_the_committed_file_after_all_presets_in_a_row(folder)
 
 
 def test_no_preset_leaves_behind_what_another_set(folder):
-    machine = {"train.precision", "train.device", "train.kernels", "train.deterministic"}
+    machine = {"train.precision", "train.device", "train.devices", "train.kernels", "train.deterministic"}
     seeds = {"balance.seed", "split.seed"}  # as seed itself: the user's
     committed = yaml.safe_load(COMMITTED)
     run = leaves({name: committed[name] for name in ("images", "balance", "split", "model", "train")}) - machine - seeds
