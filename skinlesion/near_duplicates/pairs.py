@@ -24,7 +24,9 @@ SIDE = 128  # px, of the squares whose features are compared
 THUMBNAIL = 16  # px, of the small pictures
 FEATURES = 150  # of an image, at most
 CANDIDATES = 10  # of each image
-KD_TREE, TREES, CHECKS = 1, 4, 256  # FLANN's number of the method, its trees, and the images that a search looks at
+LINEAR, KD_TREE = 0, 1  # FLANN's numbers of the methods
+TREES, CHECKS = 4, 256  # k-d trees, and images that a search in them looks at
+FEW = 1000  # images that are all compared: in small trees FLANN may find less than it should
 DISTANCE = 0.89  # the largest of a pair: 17 of 150 features match
 TOLERANCE = 3  # px, between a feature and where the other image has it
 MOST_ZOOM = 2  # between two images
@@ -153,7 +155,8 @@ def search(small: np.ndarray, others: np.ndarray) -> pd.DataFrame:
     number, similar = min(CANDIDATES + 1, len(others)), []
     if number:
         cv2.setRNGSeed(0)  # FLANN draws where it divides
-        index = cv2.flann.Index(others.reshape(len(others), -1), {"algorithm": KD_TREE, "trees": TREES})
+        method = {"algorithm": LINEAR} if len(others) <= FEW else {"algorithm": KD_TREE, "trees": TREES}
+        index = cv2.flann.Index(others.reshape(len(others), -1), method)
         find = partial(find_similar, index=index, number=number)
         similar = map_parallel(find, small, "similar images", needs_threads=True)
     rows = np.concatenate([np.empty(0, SIMILAR), *similar])

@@ -111,6 +111,14 @@ def test_the_search_finds_nearly_all_that_a_comparison_with_all_finds() -> None:
     assert near["mirrored"].all()
 
 
+@pytest.mark.parametrize("number", [1, 6, 7, 12, 40])
+def test_few_images_are_all_compared(number: int) -> None:
+    thumbnails = np.random.default_rng(0).normal(size=(number, 16, 16)).astype(np.float32)
+    similar = search(thumbnails, thumbnails)
+    assert len(similar) == number * min(number, 11)
+    assert {*similar.groupby("i")["j"].first().items()} == {(i, i) for i in range(number)}
+
+
 def test_plain_images_and_empty_sets_have_no_pairs(drawn: np.ndarray) -> None:
     plain, empty = np.tile(fingerprint(np.full((50, 60, 3), 120, np.uint8)), 2), np.empty(0, FINGERPRINT)
     for first, second in ((plain, None), (plain[:1], drawn), (empty, drawn), (drawn, empty), (empty, None)):
