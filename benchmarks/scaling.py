@@ -14,6 +14,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -123,15 +124,8 @@ def in_new_process(function: Callable, *arguments: object) -> Any:
         return pool.apply(function, arguments)
 
 
-def measure_with(count: int) -> Callable[[], dict]:
-    return lambda: measure(count)
-
-
 VARIANTS: dict[str, Callable[[], once.Measured]] = {
-    "2,000 images": measure_with(2_000),
-    "14,000 images": measure_with(14_000),
-    "56,000 images": measure_with(56_000),
-    "224,000 images": measure_with(224_000),
+    f"{count:,} images": partial(measure, count) for count in (2_000, 14_000, 56_000, 224_000)
 }
 TARGETS: list[tuple[str, str, float]] = [("224,000 images", "14,000 images", 1.2)]
 
