@@ -14,29 +14,6 @@ if TYPE_CHECKING:
     import keras
 
 TABLES = Path(__file__).resolve().parents[1] / "networks.yaml"
-# Without squeeze-and-excitation, and with relu6 (github.com/tensorflow/tpu, models/official/efficientnet/lite).
-EFFICIENTNET_LITE0 = {
-    "constructor": "keras_hub.models.EfficientNetBackbone",
-    "arguments": {
-        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3],
-        "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
-        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
-        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
-        "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6],
-        "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
-        "stackwise_squeeze_and_excite_ratios": [0.0] * 7,
-        "stackwise_block_types": ["v1"] * 7,
-        "width_coefficient": 1.0,
-        "depth_coefficient": 1.0,
-        "activation": "relu6",
-        "dropout": 0.0,
-    },
-    "preprocessing": "torch",
-    "smallest": 32,
-    "multiple": 1,
-    "class_tokens": None,
-    "imagenet": "imagenet",
-}
 
 
 @dataclass(frozen=True)
@@ -50,7 +27,7 @@ class Network:
     @property
     def row(self) -> dict[str, Any]:
         rows = yaml.safe_load(TABLES.read_text(encoding="utf-8"))["backbones"]
-        return {"efficientnet_lite0": EFFICIENTNET_LITE0, **rows}[self.backbone]
+        return rows[self.backbone]
 
     def in_keras(self) -> "keras.Model":
         """From scaled images (N, size, size, 3) to a feature map, with random weights."""

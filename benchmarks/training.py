@@ -57,24 +57,21 @@ def ours(network: Network, precision: str) -> float:
     """The pipeline's training, as the stage train starts it with its default, `deterministic: true`."""
     from skinlesion.model.backend import keras
     from skinlesion.runtime import params
-    from skinlesion.runtime.params.rows import Backbone, Phase
+    from skinlesion.runtime.params.rows import Phase
     from skinlesion.train.fit import fit
     from skinlesion.train.machine import backends
-    from skinlesion.train.network import backbones
     from skinlesion.train.network.build import build
 
     settings = params.load()
     backends.current.enable_determinism()
     on_cpu()
     keras.utils.set_random_seed(1)
-    if network.backbone not in settings.backbones:
-        backbones.LIBRARIES["keras_hub.models"] = lambda *_: network.in_keras()
-    model = build(Backbone(**network.row), settings.heads["gap"], network.size, None, precision)
+    model = build(settings.backbones[network.backbone], settings.heads["gap"], network.size, None, precision)
     times: list[float] = []
     keras_fit = model.fit
     model.fit = lambda *args, callbacks, **more: keras_fit(*args, callbacks=[clock(times), *callbacks], **more)
     how = settings.train.model_copy(update={"batch_size": BATCH, "augmentation": None, "max_epochs": None})
-    phases = [Phase(train="all", epochs=1, learning_rate=1e-4)]
+    phases = [Phase(train="all", epochs=1, learning_rate=1e-4, batch_norm="train")]
     fit(model, pictures(network.size), pictures(network.size, CLASSES), phases, how, seed=1)
     return rate(times)
 

@@ -14,7 +14,9 @@ NOISE = re.compile(
     r"^(WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions"
     r"|E\d{4} .*failed call to cuInit)"  # no GPU: an error only if train.device is gpu, and then devices.py says so
 )
-M_ARENA_MAX = -8  # of malloc.h
+# Settings of glibc's malloc. All threads allocate from one heap, which keeps its memory. Else large arrays go back to
+# the system and are requested again in every training step, page by page: up to a fifth of its time on the CPU.
+MALLOC = {"M_ARENA_MAX": (-8, 1), "M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
 
 
 @contextmanager
@@ -40,10 +42,9 @@ def quiet() -> Iterator[None]:
             sys.stderr.writelines(line for line in held if not NOISE.match(line))
 
 
-# All threads allocate from one glibc heap, which keeps its memory. Separate heaps return large arrays to the system
-# and request them again in every training step, a tenth of its time on the CPU. To be set before any thread starts.
 if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-    mallopt(M_ARENA_MAX, 1)
+    for number, value in MALLOC.values():  # before any thread starts
+        mallopt(number, value)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
 with quiet():
     import keras

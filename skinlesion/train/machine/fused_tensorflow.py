@@ -1,7 +1,7 @@
-"""Fused TensorFlow kernels for training: batch normalization and Adam.
+"""Fused TensorFlow kernels for training, batch normalization and Adam, and depthwise convolutions in float32.
 
-Keras 3 computes both in many passes over memory. Layers and optimizer stay Keras' own objects,
-so what they store, save and predict is the same.
+Keras 3 computes the first two in many passes over memory; TensorFlow has no fast gradient of the last in bfloat16 on
+the CPU. Layers and optimizer stay Keras' own objects, so what they store, save and predict is the same.
 """
 
 import functools
@@ -21,18 +21,23 @@ Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's f
 def fused(model: keras.Model) -> Iterator[None]:
     """Replace methods of a compiled model's layers and optimizer by fused kernels, where these compute the same."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it to scale the loss
-    layers = filter(is_fusible, all_layers(model))
-    replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers]
+    layers = list(all_layers(model))
+    replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers if is_fusible(layer)]
     if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         step = functools.partial(update_step, optimizer, build_slots(model, optimizer))
         replaced.append((optimizer, "update_step", step))
+    policies = [(layer, layer.dtype_policy) for layer in layers if is_slow_in_bfloat16(layer)]
     for owner, name, method in replaced:
         setattr(owner, name, method)
+    for layer, _ in policies:
+        layer.dtype_policy = "float32"
     try:
         yield
     finally:
         for owner, name, _ in replaced:
             delattr(owner, name)
+        for layer, policy in policies:
+            layer.dtype_policy = policy
 
 
 def is_fusible(layer: keras.Layer) -> bool:
@@ -40,6 +45,12 @@ def is_fusible(layer: keras.Layer) -> bool:
     if type(layer) is not keras.layers.BatchNormalization or layer.renorm or layer.synchronized:
         return False
     return layer.input_spec.ndim == 4 and set(layer.input_spec.axes) <= {3, -1}
+
+
+def is_slow_in_bfloat16(layer: keras.Layer) -> bool:
+    """Whether float32 is faster for this layer under mixed_bfloat16: a depthwise convolution on the CPU."""
+    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D) and layer.compute_dtype == "bfloat16"
+    return is_depthwise and not tf.config.list_logical_devices("GPU")
 
 
 def normalize_batch(layer: keras.layers.BatchNormalization, inputs: tf.Tensor, training: bool | None = None, mask=None):

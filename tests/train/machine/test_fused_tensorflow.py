@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from skinlesion.train.machine import processor
-from skinlesion.train.machine.fused_tensorflow import fused, is_fused_kernel_slow, is_fusible
+from skinlesion.train.machine.fused_tensorflow import fused, is_fused_kernel_slow, is_fusible, is_slow_in_bfloat16
 
 pytestmark = pytest.mark.training
 
@@ -64,6 +64,23 @@ def test_training_equals_keras_own_but_for_rounding(kind, policy, tolerance, mon
     np.testing.assert_allclose(losses, expected_losses, rtol=tolerance)
     for ours, theirs in zip(model.weights, expected.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=10 * tolerance, atol=tolerance, err_msg=ours.path)
+
+
+@pytest.mark.parametrize(("policy", "gpus", "slow"), [
+    ("mixed_bfloat16", [], True), ("mixed_bfloat16", ["GPU:0"], False), ("float32", [], False)
+])  # fmt: skip
+def test_depthwise_convolutions_train_in_float32_where_bfloat16_is_slow(policy, gpus, slow, monkeypatch):
+    keras.config.set_dtype_policy(policy)
+    model = keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(6, 3), layers.DepthwiseConv2D(3, name="depthwise")])
+    model.compile(sgd())
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: gpus)
+    assert [layer.name for layer in model.layers if is_slow_in_bfloat16(layer)] == ["depthwise"] * slow
+    before = [layer.dtype_policy.name for layer in model.layers]
+    with fused(model):
+        during = [layer.dtype_policy.name for layer in model.layers]
+    assert before == [layer.dtype_policy.name for layer in model.layers]
+    changed = {layer.name: now for layer, then, now in zip(model.layers, before, during, strict=True) if then != now}
+    assert changed == ({"depthwise": "float32"} if slow else {})
 
 
 @pytest.mark.parametrize(
