@@ -36,6 +36,7 @@ help:  ## this list
 		> "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/stages_use_this_python.pth"
 	@$(INSTALL_OURS)
 	@touch $@
+	@echo ".venv is ready; for dvc and skinlesion in this shell: source .venv/bin/activate"
 
 .venv/ready-%: .venv/ready requirements-%.txt
 	@$(call INSTALL,-r requirements-$*.txt)
@@ -47,7 +48,7 @@ setup: $(if $(DASK),.venv/ready-dask) $(if $(S3),.venv/ready-s3)  ## install wha
 
 repro: setup  ## run the chain as params.yaml says (GPU=1 adds CUDA's libraries)
 	$(BIN)/dvc repro
-	$(BIN)/dvc metrics show metrics/test.json
+	@$(BIN)/skinlesion result
 
 test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs all)
 	$(PYTEST) -m "$(MARKERS)"
@@ -69,6 +70,7 @@ bench: .venv/ready-dev  ## measure against what people use: benchmarks/results.m
 docs: .venv/ready-docs  ## write the generated pages of docs/ and build the site in site/
 	$(BIN)/python -m docs.generate
 	$(BIN)/mkdocs build --quiet --strict
+	@echo "next: open site/index.html in a browser"
 
 PINNED := requirements $(foreach name,dev gpu setup weights jax dask s3 moto docs,requirements-$(name))
 

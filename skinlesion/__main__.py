@@ -11,7 +11,7 @@ from skinlesion.runtime.errors import UserError, describe_error
 
 # The docstring of a command's module (pr_report/command.py for pr-report) is its help; its add(parser) adds arguments
 # and sets `function`. All are imported for --help, so slow imports belong inside of functions.
-COMMANDS = ("compare", "demo", "doctor", "export", "pr-report", "predict", "preset", "study", "submission")
+COMMANDS = ("compare", "demo", "doctor", "export", "pr-report", "predict", "preset", "result", "study", "submission")
 
 
 def main(words: list[str] | None = None) -> int:

@@ -23,6 +23,23 @@ def test_preset_list_show_and_apply(folder, capsys):
     assert yaml.safe_load((folder / "params.yaml").read_text())["model"]["attention"] == "se"
 
 
+def test_preset_apply_says_what_is_missing_until_it_is_there(folder, capsys):
+    values = ["data.source=archive", "data.archive=ham.zip", "model.weights=mine.h5"]
+    command = ["preset", "apply", "ham10000", *(word for value in values for word in ("-S", value))]
+
+    def list_to_do() -> str:
+        assert main(command) == 0
+        *lines, last = capsys.readouterr().out.splitlines()
+        assert last.endswith(": dvc repro")
+        return " ".join(line for line in lines if line.startswith("to do"))
+
+    assert all(name in list_to_do() for name in ("ham.zip", "mine.h5"))
+    (folder / "ham.zip").touch()
+    assert "ham.zip" not in list_to_do()
+    (folder / "mine.h5").touch()
+    assert list_to_do() == ""
+
+
 def test_a_user_error_is_a_message_on_stderr_and_exit_code_1(folder):
     command = [sys.executable, "-m", "skinlesion", "preset", "apply", "resnet51"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

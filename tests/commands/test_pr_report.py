@@ -159,6 +159,16 @@ def test_the_confusion_matrix_counts_actual_classes_in_rows():
     assert "|" not in comment.confusion(replace(BASE, predictions=()))
 
 
+def test_the_change_in_sensitivity_is_by_class():
+    here = replace(HERE, predictions=(("nv", "nv"), ("mel", "mel"), ("mel", "mel"), ("nv", "mel"), ("bcc", "bcc")))
+    head, _, *rows = rows_of(comment.compare_classes(BASE, here))
+    cells = {row[0]: row[1:] for row in rows}
+    assert head[1:3] == ["main", "this branch"]
+    assert cells["mel"] == ["0.500", "1.000", "+0.500", "2"]
+    assert cells["nv"] == ["1.000", "0.500", "-0.500", "2"]
+    assert cells["bcc"][1:] == ["1.000", "", "0, 1"]
+
+
 def test_the_headline_has_interval_and_leak_of_both_sides():
     split = {"images": {"test": 1400}, "leaked_images": {"test": 1190}}
     rows = rows_of(comment.headline(BASE, replace(image_protocol(HERE), split=split, intervals={})))
@@ -186,7 +196,7 @@ def test_a_long_diff_is_cut_and_says_how_to_see_the_rest(monkeypatch):
     rows = [f"| params.yaml | key{number} | {'x' * 90} | y |" for number in range(1000)]
     head = ["| Path | Param | main | workspace |", "|---|---|---|---|"]
     monkeypatch.setattr(comment, "read_dvc", lambda *_: "\n".join(head + rows))
-    folded = comment.fold_diff("params", "main")
+    folded = comment.fold_diff("params", "main", "this branch")
     shown = folded.count("| y |")
     assert len(folded) < 25_000  # GitHub takes 65,536 for a comment, with two of these
     assert f"{1000 - shown} more rows: run `dvc params diff main`" in folded
@@ -243,8 +253,12 @@ def test_two_branches_give_one_comment_that_renders(clone, capsys):
     assert "[!NOTE]" in text
     assert "[!WARNING]" not in text
     html = MarkdownIt("commonmark").enable("table").render(text)
-    assert html.count("<table>") == html.count("</table>") == 5  # headline, two matrices, metrics, params
-    assert html.count("<details open>") == html.count("</details>") == 2
+    assert html.count("<table>") == html.count("</table>") == 6  # headline, classes, metrics, params, two matrices
+    assert (html.count("<details open>"), html.count("</details>")) == (2, 3)
+    parts = ["Sensitivity by class", "Metrics that differ", "Params that differ", "<details><summary>Confusion"]
+    assert sorted(parts, key=text.index) == parts
+    assert "workspace" not in text
+    assert [row[-2:] for row in rows if row[0] == "Path" and row[1] == "Param"] == [["main", "this branch"]]
 
 
 def test_without_changes_no_metric_and_no_param_differs(clone, capsys):

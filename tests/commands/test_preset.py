@@ -93,6 +93,47 @@ def test_apply_lists_what_it_changed_and_the_second_time_writes_nothing(folder):
     assert (folder / "params.yaml").stat().st_mtime_ns == modified
 
 
+def test_overrides_come_after_the_preset_and_keep_comments_and_other_rows(folder):
+    """The rest is as the preset alone leaves it, to the byte, and so is every other row of networks.yaml."""
+    networks = (folder / "networks.yaml").read_text()
+    presets.apply("ham10000")
+    alone = (folder / "params.yaml").read_text()
+    presets.apply("sample")
+    head = "[{average_pool: global}, {dropout: 0.5}]"
+    phase = "[{train: all, epochs: 1, learning_rate: 5e-5, batch_norm: train}]"
+    overrides = ["data.source=archive", "data.archive='/a b (1).zip'", f"networks.yaml:heads.gap={head}"]
+    changed = presets.apply("ham10000", [*overrides, f"+configurations.mine={phase}"])
+    assert {"data.source: sample -> archive", "data.archive: null -> /a b (1).zip"} <= set(changed)
+    after = (folder / "params.yaml").read_text()
+    assert yaml.safe_load(after)["configurations"]["mine"][0]["epochs"] == 1
+    lines = zip(alone.splitlines(), after.splitlines(), strict=False)
+    assert [new.split(" #")[0].strip() for old, new in lines if old != new] == [
+        "source: archive",
+        "archive: /a b (1).zip",
+    ]
+    assert (folder / "networks.yaml").read_text() == networks.replace("{dropout: 0.3}]", "{dropout: 0.5}]", 1)
+
+
+@pytest.mark.parametrize(
+    ("override", "named"),
+    [
+        ("train.max_epoch=3", ["train.max_epoch", "'train.max_epochs'"]),
+        ("backbone=resnet50", ["'model.backbone'"]),
+        ("model.backbone=resnet51", ["params.yaml with preset ham10000 and -S", "'resnet50'"]),
+        ("networks.yaml:heads.gab=[]", ["networks.yaml", "'heads.gap'"]),
+        ("data.source=archive", ["data.archive"]),
+        ("data.archive=/a (1).zip", ["KEY='VALUE'"]),
+        ("~configurations.A", ["by hand"]),
+        ("+train.max_epoch=3", ["train.max_epoch ", "'max_epochs'"]),
+    ],
+)
+def test_an_override_with_a_mistake_names_the_right_key_and_changes_nothing(folder, override, named):
+    with pytest.raises(UserError) as caught:
+        presets.apply("ham10000", [override])
+    assert all(word in str(caught.value) for word in named), caught.value
+    assert (folder / "params.yaml").read_text() == COMMITTED
+
+
 @pytest.mark.parametrize("name", ["resnet_18", "../params", "duplicates/sample", ""])
 def test_an_unknown_name_and_a_path_are_refused(folder, name):
     with pytest.raises(UserError) as caught:

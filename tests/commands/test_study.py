@@ -71,7 +71,7 @@ def test_overrides_reach_every_run_and_relative_paths_become_absolute(folder):
     ("preset", "protocol", "extra", "named"),
     [
         ("resnet19", "image", [], ["resnet19", "resnet18"]),
-        ("resnet18", "image", ["train.epochs=3"], ["train.epochs"]),
+        ("resnet18", "image", ["train.epochs=3"], ["train.epochs", "Did you mean"]),
         ("resnet18", "image", ["seed"], ["seed", "KEY=VALUE"]),
         ("resnet18", "image", ["seed=1,2"], ["seed=1,2", "one value"]),
         ("resnet18", "image", ["split.protocol=lesion"], ["split.protocol", "--protocol"]),

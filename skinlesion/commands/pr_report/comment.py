@@ -1,5 +1,6 @@
 """One comment for a pull request, in GitHub's Markdown: main figures, cautions about comparing them, and diffs."""
 
+import re
 from collections import Counter
 
 from skinlesion.commands.dvc import read_dvc
@@ -7,7 +8,7 @@ from skinlesion.commands.pr_report import cautions, sides
 from skinlesion.commands.pr_report.sides import Side
 from skinlesion.core.ham10000 import CODES
 from skinlesion.report import wording
-from skinlesion.report.table import Estimate, Table, count, markdown
+from skinlesion.report.table import Estimate, Table, count, markdown, missing, number
 
 MAX_ROWS, MAX_OPEN_ROWS = 150, 25  # of a diff: shown, and shown unfolded; GitHub allows 65,536 characters in all
 
@@ -24,9 +25,10 @@ def write_comment(base: str) -> str:
             headline(before, here),
             alert("WARNING", cautions.warnings(before, here)),
             alert("NOTE", cautions.notes(before, here)),
-            "### Confusion matrices",
-            *(confusion(side) for side in (before, here)),
-            *(fold_diff(kind, base) for kind in ("metrics", "params")),
+            "### Sensitivity by class",
+            compare_classes(before, here),
+            *(fold_diff(kind, base, here.name) for kind in ("metrics", "params")),
+            fold("Confusion matrices", *(confusion(side) for side in (before, here))),
         ]
     else:
         blocks += [headline(here), f"`{base}` has no results yet, so there is no comparison."]
@@ -69,6 +71,23 @@ HEADLINE = {
 }
 
 
+def compare_classes(before: Side, here: Side) -> str:
+    """Return a table of the sensitivity by class of both sides, the change, and how many test images each has."""
+    rows = []
+    for code in CODES:
+        (old, images_before), (new, images_here) = (sensitivity(side, code) for side in (before, here))
+        images = count(images_here) if images_before == images_here else f"{count(images_before)}, {count(images_here)}"
+        change = "" if missing(old) or missing(new) else f"{new - old:+.3f}"
+        rows.append((code, number(old), number(new), change, images))
+    return markdown(Table("", ("class", before.name, here.name, "change", "test images"), rows))
+
+
+def sensitivity(side: Side, code: str) -> tuple[float | None, int]:
+    """The part of a class's test images that are predicted as it, None without images, and their number."""
+    predicted = [predicted for actual, predicted in side.predictions if actual == code]
+    return predicted.count(code) / len(predicted) if predicted else None, len(predicted)
+
+
 def confusion(side: Side) -> str:
     """A side's confusion matrix: rows are actual classes, columns predicted ones; empty means 0, bold is correct."""
     counts = Counter(side.predictions)
@@ -83,14 +102,22 @@ def alert(kind: str, sentences: list[str]) -> str:
     return f"> [!{kind}]\n" + "\n>\n".join(f"> {sentence}" for sentence in sentences) if sentences else ""
 
 
-def fold_diff(kind: str, base: str) -> str:
-    """Run `dvc metrics diff` or `dvc params diff` against `base`; return its table in a block that can be folded."""
+def fold_diff(kind: str, base: str, here: str) -> str:
+    """Run `dvc metrics diff` or `dvc params diff` against `base`; return its table in a block that can be folded.
+
+    `here` is the name of the working tree's column, which DVC calls workspace.
+    """
     head, rule, *rows = read_dvc(kind, "diff", base, "--md").strip().splitlines() or ["", ""]
     if not rows:
         return f"No {kind} differ."
+    head = re.sub(r"\| workspace +\|", f"| {here} |", head)
     table = "\n".join([head, rule, *sorted(rows)[:MAX_ROWS]])  # sorted: DVC's own order of files differs between runs
     if len(rows) > MAX_ROWS:
         table += f"\n\n{len(rows) - MAX_ROWS} more rows: run `dvc {kind} diff {base}`."
-    opened = "" if len(rows) > MAX_OPEN_ROWS else " open"
-    summary = f"{kind.capitalize()} that differ: {len(rows)}"
-    return f"<details{opened}><summary>{summary}</summary>\n\n{table}\n\n</details>"
+    return fold(f"{kind.capitalize()} that differ: {len(rows)}", table, opened=len(rows) <= MAX_OPEN_ROWS)
+
+
+def fold(summary: str, *blocks: str, opened: bool = False) -> str:
+    """A block that GitHub folds; its summary is always visible."""
+    content = "\n\n".join(blocks)
+    return f"<details{' open' if opened else ''}><summary>{summary}</summary>\n\n{content}\n\n</details>"

@@ -1,6 +1,7 @@
 """presets of published systems and data sets: list, show, apply"""
 
 import argparse
+import sys
 
 
 def list_presets(_: argparse.Namespace) -> None:
@@ -10,6 +11,7 @@ def list_presets(_: argparse.Namespace) -> None:
         preset = presets.load(name)
         numbers = ", ".join(f"{measure} {value:.4g}" for measure, value in preset.published.items())
         print(f"{name:<24}{numbers or 'nothing published':<38}{preset.title}")
+    print("next: skinlesion preset show NAME, or preset apply NAME", file=sys.stderr)
 
 
 def show(arguments: argparse.Namespace) -> None:
@@ -21,8 +23,19 @@ def show(arguments: argparse.Namespace) -> None:
 def apply(arguments: argparse.Namespace) -> None:
     from skinlesion.commands.preset import presets
 
-    changed = presets.apply(arguments.name)
+    changed = presets.apply(arguments.name, arguments.set)
     print("\n".join(changed) if changed else f"params.yaml already has the values of preset {arguments.name}")
+    tell_next()
+
+
+def tell_next() -> None:
+    """Print what this machine lacks for a run with params.yaml, if anything, and the command that runs it."""
+    from skinlesion.commands.doctor import checks
+
+    missing = checks.find_missing()
+    for finding in missing:
+        print("to do: " + ". ".join(part for part in (finding.text, finding.remedy) if part))
+    print("then: dvc repro" if missing else "next: dvc repro")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -35,3 +48,5 @@ def add(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.add_argument("name", metavar="NAME", help="a preset, as preset list prints it")
         command.set_defaults(function=function)
+    value = "a value to set after the preset's own, as in dvc exp run; may be repeated"
+    command.add_argument("-S", dest="set", action="append", default=[], metavar="KEY=VALUE", help=value)

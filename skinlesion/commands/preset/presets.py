@@ -1,5 +1,6 @@
 """Presets: one document per published system and per data set; applying one sets its values in params.yaml."""
 
+from collections.abc import Sequence
 from functools import reduce
 from io import StringIO
 from operator import getitem
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
+from skinlesion.commands.overrides import override
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
@@ -87,34 +89,52 @@ def differences(content: dict, overlay: dict, at: Key = ()) -> dict[Key, Any]:
     return changes
 
 
-def apply(name: str) -> list[str]:
-    """Set a preset's values in params.yaml; comments and order stay. Return a line for each value that changed.
+def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
+    """Set a preset's values in params.yaml, then those of `overrides`, KEY=VALUE as in `dvc exp run -S`.
 
-    Raises UserError if no preset has that name, or params.yaml with it cannot be used; nothing is changed then.
+    Comments and order stay. Returns a line for each value that changed. Raises UserError if no preset has that name, or
+    the files with it and the overrides cannot be used; nothing is changed then.
     """
-    params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
-    before = paths.PARAMS.read_text(encoding="utf-8")
-    content, preset = yaml.safe_load(before), load(name).params
-    changes = differences(content, preset)
-    after = set_values(before, changes)
-    changed = yaml.safe_load(after)
-    params.check_params(changed, f"{paths.PARAMS} with preset {name}")
-    if differences(content, changed) != changes:
-        keys = ", ".join(".".join(key) for key in changes)
-        raise UserError(f"{paths.PARAMS} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
-    if changes:
-        with replace_file(paths.PARAMS) as partial:
-            partial.write_text(after, encoding="utf-8")
+    contents = {path: params.read(path) for path in (paths.PARAMS, paths.NETWORKS)}
+    before = {path: path.read_text(encoding="utf-8") for path in contents}
+    params.check_params(contents[paths.PARAMS], str(paths.PARAMS))
+    preset = merge(contents[paths.PARAMS], load(name).params)
+    label = f"{paths.PARAMS} with preset {name}" + (" and -S" if overrides else "")
+    with override(before | {paths.PARAMS: yaml.safe_dump(preset, sort_keys=False)}, overrides) as (changed, networks):
+        wanted = {paths.PARAMS: params.read(changed), paths.NETWORKS: params.read(networks)}
+        params.check_params(wanted[paths.PARAMS], label, networks)
+    changes = {path: differences(contents[path], wanted[path]) for path in before}
+    after = {path: set_values(text, changes[path]) if changes[path] else text for path, text in before.items()}
+    for path, text in after.items():
+        if yaml.safe_load(text) != wanted[path]:
+            keys = ", ".join(".".join(key) for key in changes[path])
+            raise UserError(f"{path} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
+    for path in (path for path in before if changes[path]):
+        with replace_file(path) as partial:
+            partial.write_text(after[path], encoding="utf-8")
     return [
-        f"{'.'.join(key)}: {in_yaml(reduce(getitem, key, content))} -> {in_yaml(value)}"
-        for key, value in changes.items()
+        f"{'' if path == paths.PARAMS else f'{path}:'}{'.'.join(key)}: "
+        f"{in_yaml(reduce(dict.get, key, contents[path]))} -> {in_yaml(value)}"
+        for path in before
+        for key, value in changes[path].items()
     ]
+
+
+def merge(content: dict, overlay: dict) -> dict:
+    """Return `content` with the values of `overlay`; a mapping in both is merged in turn."""
+    both = {
+        name: merge(content[name], value)
+        for name, value in overlay.items()
+        if isinstance(value, dict) and isinstance(content.get(name), dict)
+    }
+    return content | overlay | both
 
 
 def set_values(document: str, changes: dict[Key, Any]) -> str:
     """Set values in a YAML document, each by its path of keys; comments, their columns, quotes and order stay."""
     editor = YAML()
     editor.preserve_quotes, editor.allow_duplicate_keys, editor.width = True, True, 10**9
+    editor.brace_single_entry_mapping_in_flow_sequence = True  # as networks.yaml writes the layers of a head
     editor.indent(mapping=2, sequence=4, offset=2)
     editor.representer.yaml_representers = editor.representer.yaml_representers | {type(None): represent_null}
     content = editor.load(document)

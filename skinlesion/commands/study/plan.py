@@ -1,12 +1,12 @@
 """The study's plan: one experiment per preset and protocol, with every value that it will run with."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from skinlesion.commands.overrides import override
 from skinlesion.commands.preset import presets
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
@@ -72,28 +72,12 @@ def override_params(overrides: list[str], run: str) -> tuple[Params, dict[str, A
     Returns the params, checked, and the content of the two files. Raises UserError if DVC does not understand an
     override, or a stage would refuse the values.
     """
-    from dvc.exceptions import DvcException
-    from dvc.utils import hydra
-    from dvc.utils.cli_parse import to_path_overrides
-    from hydra.errors import HydraException
-
-    with tempfile.TemporaryDirectory() as folder:
-        copies = {path.as_posix(): Path(folder) / path for path in (paths.PARAMS, paths.NETWORKS)}
-        for name, copy in copies.items():
-            copy.write_bytes(Path(name).read_bytes())
-        try:
-            for name, words in to_path_overrides(overrides).items():
-                if name not in copies:
-                    raise UserError(f"-S names the file {name}, which has no params. Known: {', '.join(copies)}")
-                for override in hydra.to_hydra_overrides(words):
-                    if override.is_sweep_override():
-                        raise UserError(f"-S {override.input_line}: sweeps are not supported here. Give one value")
-                hydra.apply_overrides(copies[name], words)
-        except (DvcException, HydraException) as error:
-            reason = str(error.__cause__ or error).splitlines()[0].rstrip(".")
-            raise UserError(f"-S cannot be used: {reason}. Write it as KEY=VALUE, as in params.yaml") from None
-        changed, networks = copies.values()
-        contents = {name: YAML(typ="safe").load(copy) for name, copy in copies.items()}  # as `dvc exp show` reads them
+    documents = {path: path.read_text(encoding="utf-8") for path in (paths.PARAMS, paths.NETWORKS)}
+    with override(documents, overrides) as (changed, networks):
+        files = zip(documents, (changed, networks), strict=True)
+        contents = {
+            path.as_posix(): YAML(typ="safe").load(file) for path, file in files
+        }  # as `dvc exp show` reads them
         return params.check_params(params.read(changed), f"{run}: {paths.PARAMS}", networks), contents
 
 
