@@ -44,18 +44,18 @@ class Chart:
 def draw_chart(
     title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure], None], kind: str = ""
 ) -> Chart:
-    """Draw a chart of `size` inches as SVG; `draw` fills the empty figure."""
-    return Chart(title, encode_uri("image/svg+xml", draw_svg(size, draw)), alt, kind)
+    """Draw a chart of `size` inches as SVG without a ground; `draw` fills the empty figure."""
+    return Chart(title, encode_uri("image/svg+xml", draw_svg(size, draw, transparent=True)), alt, kind)
 
 
-def draw_svg(size: tuple[float, float], draw: Callable[[Figure], None]) -> bytes:
-    """Draw an SVG of `size` inches, on white; `draw` fills the empty figure."""
+def draw_svg(size: tuple[float, float], draw: Callable[[Figure], None], transparent: bool = False) -> bytes:
+    """Draw an SVG of `size` inches, on white or `transparent`; `draw` fills the empty figure."""
     buffer = io.BytesIO()
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
-        metadata = {"Date": None, "Creator": None}
-        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, metadata=metadata)
+        options = {"metadata": {"Date": None, "Creator": None}, "transparent": transparent}
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.06, **options)
     return buffer.getvalue()
 
 
