@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skinlesion.core.ham10000 import COLOURS, DIAGNOSES, NAMES
-from skinlesion.report.figures import Chart, draw_chart
+from skinlesion.report.figures import BLUE, INK, Chart, draw_chart
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import number
 from skinlesion.report.wording import SETS
@@ -15,22 +15,22 @@ from skinlesion.report.wording import SETS
 GREY = "#8a8f98"
 STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diagnosis in DIAGNOSES} | {
     "mel": {"color": COLOURS["mel"], "linewidth": 2.2},
-    "perfect": {"color": "#b9bec7", "linestyle": ":"},
+    "perfect": {"color": GREY, "linestyle": ":"},
     "raw": {"color": "#d55e00", "marker": "o", "markersize": 4},
-    "calibrated": {"color": "#0072b2", "marker": "o", "markersize": 4},
+    "calibrated": {"color": BLUE, "marker": "o", "markersize": 4},
     "natural": {"color": "#009e73", "marker": "o", "markersize": 4},
-    "model": {"color": "#0072b2", "linewidth": 2.2},
-    "test": {"color": "#0072b2", "linewidth": 2.2},
+    "model": {"color": BLUE, "linewidth": 2.2},
+    "test": {"color": BLUE, "linewidth": 2.2},
     "external": {"color": "#d55e00", "linewidth": 2.2},
     "treat all": {"color": GREY},
-    "treat none": {"color": "#222222", "linestyle": "--"},
+    "treat none": {"color": INK, "linestyle": "--"},
 }
 PANELS = {  # of the history: y axis -> column -> label
     "loss": {"loss": "training", "val_loss": "validation"},
     "accuracy": {"accuracy": "training", "val_accuracy": "validation", "val_balanced_accuracy": "validation, balanced"},
     "learning rate": {"learning_rate": None},
 }
-LINES = {"training": GREY, "validation": "#0072b2", "validation, balanced": "#d55e00", None: "#333a44"}
+LINES = {"training": GREY, "validation": BLUE, "validation, balanced": "#d55e00", None: INK}
 
 
 def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
@@ -133,7 +133,7 @@ def draw_history(inputs: Inputs) -> Chart:
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9.5)
         rates = sorted({table["learning_rate"].min(), table["learning_rate"].max()})
         grid[2].set(xlabel="epoch", yscale="log")
-        grid[2].set_yticks(rates, [f"{rate:g}" for rate in rates])
+        grid[2].set_yticks(rates, [f"{rate:.2g}" for rate in rates])
         grid[2].minorticks_off()
         grid[2].set_xlim(table["epoch"].min() - 0.5, table["epoch"].max() + 0.5)
         grid[2].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
