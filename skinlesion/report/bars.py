@@ -6,16 +6,18 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from skinlesion.core.ham10000 import CODES, COLOURS, NAMES
-from skinlesion.report.figures import Chart, draw_chart
+from skinlesion.report.figures import INK, LINE, SOFT, Chart, draw_chart
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.wording import SETS
 
 MEASURES = {"sensitivity": "sensitivity", "precision": "precision", "f1": "F1"}
 PANELS = {"age": ("age, in years", "viridis"), "sex": ("sex", "Set2"), "localization": ("site", "tab20")}  # -> colours
-UNKNOWN, GREY = "unknown", "#c9cdd4"
+UNKNOWN, GREY = "unknown", "#8a8f98"
+BLUES = LinearSegmentedColormap.from_list("blues", ["#1f6fb200", "#1f6fb2"])  # from transparent: for any ground
 WRAPPED = {code: textwrap.fill(name, 19) for code, name in NAMES.items()}
 
 
@@ -33,9 +35,9 @@ def draw_confusion(inputs: Inputs, percent: bool = False, on: str = "test") -> C
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
+        axes.pcolormesh(shares, cmap=BLUES, vmin=0, vmax=1, edgecolors=LINE, linewidth=1)
         for row, column in np.argwhere(images):
-            colour = "white" if shares[row, column] > 0.55 else "#1c2026"
+            colour = "white" if shares[row, column] > 0.55 else INK
             text = f"{shares[row, column]:.0%}" if percent else f"{images[row, column]:,}"
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=10)
         middles = np.arange(len(CODES)) + 0.5
@@ -69,11 +71,11 @@ def plot_estimates(axes: Axes, rows: pd.DataFrame) -> None:
     """Plot a bar and its interval for each class, or a remark if the class has no images."""
     places, values = np.arange(len(rows)), rows["value"].to_numpy(dtype=float)
     lengths = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - values)
-    error = {"ecolor": "#1c2026", "elinewidth": 1.3, "capsize": 3}
+    error = {"ecolor": INK, "elinewidth": 1.3, "capsize": 3}
     colours = [COLOURS[code] for code in rows.index]
     axes.barh(places, values, xerr=lengths, error_kw=error, color=colours, height=0.62, alpha=0.6)
     for place in places[~np.isfinite(values)]:
-        axes.text(0.02, place, "not in the test split", va="center", fontsize=8.5, color="#5c6470")
+        axes.text(0.02, place, "not in the test split", va="center", fontsize=8.5, color=SOFT)
     label_classes(axes)
     axes.grid(axis="y", visible=False)
 
@@ -107,10 +109,11 @@ def class_shares(table: pd.DataFrame) -> pd.DataFrame:
 def stack_shares(axes: Axes, shares: pd.DataFrame, colours: str) -> None:
     """Plot the shares as stacked bars with a legend below."""
     palette, left = matplotlib.colormaps[colours], 0
+    edge = {"edgecolor": GREY, "linewidth": 0.4}  # the darkest and lightest colours are close to a ground
     last = max(len(shares.columns) - 1, 1)
     for number, value in enumerate(shares.columns):
         colour = GREY if value == UNKNOWN else palette(number if palette.N <= 20 else number / last)
-        axes.barh(range(len(shares)), shares[value], left=left, height=0.62, color=colour, label=str(value))
+        axes.barh(range(len(shares)), shares[value], left=left, height=0.62, color=colour, label=str(value), **edge)
         left = left + shares[value].to_numpy()
     label_classes(axes)
     axes.grid(visible=False)

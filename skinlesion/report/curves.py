@@ -1,11 +1,13 @@
 """Curves of the report: ROC, precision-recall, reliability, decision curve, training history."""
 
+import textwrap
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skinlesion.core.ham10000 import COLOURS, DIAGNOSES, NAMES
-from skinlesion.report.figures import Chart, draw_chart
+from skinlesion.report.figures import BLUE, INK, Chart, draw_chart
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import number
 from skinlesion.report.wording import SETS
@@ -13,22 +15,22 @@ from skinlesion.report.wording import SETS
 GREY = "#8a8f98"
 STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diagnosis in DIAGNOSES} | {
     "mel": {"color": COLOURS["mel"], "linewidth": 2.2},
-    "perfect": {"color": "#b9bec7", "linestyle": ":"},
+    "perfect": {"color": GREY, "linestyle": ":"},
     "raw": {"color": "#d55e00", "marker": "o", "markersize": 4},
-    "calibrated": {"color": "#0072b2", "marker": "o", "markersize": 4},
+    "calibrated": {"color": BLUE, "marker": "o", "markersize": 4},
     "natural": {"color": "#009e73", "marker": "o", "markersize": 4},
-    "model": {"color": "#0072b2", "linewidth": 2.2},
-    "test": {"color": "#0072b2", "linewidth": 2.2},
+    "model": {"color": BLUE, "linewidth": 2.2},
+    "test": {"color": BLUE, "linewidth": 2.2},
     "external": {"color": "#d55e00", "linewidth": 2.2},
     "treat all": {"color": GREY},
-    "treat none": {"color": "#222222", "linestyle": "--"},
+    "treat none": {"color": INK, "linestyle": "--"},
 }
 PANELS = {  # of the history: y axis -> column -> label
     "loss": {"loss": "training", "val_loss": "validation"},
     "accuracy": {"accuracy": "training", "val_accuracy": "validation", "val_balanced_accuracy": "validation, balanced"},
     "learning rate": {"learning_rate": None},
 }
-LINES = {"training": GREY, "validation": "#0072b2", "validation, balanced": "#d55e00", None: "#333a44"}
+LINES = {"training": GREY, "validation": BLUE, "validation, balanced": "#d55e00", None: INK}
 
 
 def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
@@ -110,6 +112,10 @@ def draw_history(inputs: Inputs) -> Chart:
     table, best = inputs.tables["history"], inputs.metrics["train"].get("best_epoch")
     starts = table.loc[table["phase"].diff().fillna(1) != 0, ["epoch", "phase"]]
     (configuration,) = inputs.params["configurations"].values()
+    phases = [
+        f"phase {phase}, from epoch {epoch}: {name_layers(configuration[phase - 1]['train'])}"
+        for epoch, phase in starts.itertuples(index=False)
+    ]
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.3))
@@ -121,20 +127,21 @@ def draw_history(inputs: Inputs) -> Chart:
             if best:
                 axes.axvline(best, color="#009e73", linestyle=":")
             axes.set_ylabel(name)
-        for index, (epoch, phase) in enumerate(starts.itertuples(index=False)):
-            height = 1.02 + 0.11 * (index % 2)  # the label of a short phase would overlap the next one
-            trained = str(configuration[phase - 1]["train"])
-            layers = {"all": "all layers", "head": "head only"}.get(trained, f"from layer {trained} on")
-            label = f"phase {phase}: {layers}"
-            grid[0].text(epoch - 0.4, height, label, transform=grid[0].get_xaxis_transform(), fontsize=9)
+        # A title: its width, unlike that of a text at its phase, takes no room from the axes.
+        grid[0].set_title(textwrap.fill("; ".join(phases), 110), loc="left", fontsize=9)
         handles, labels = grid[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9.5)
         rates = sorted({table["learning_rate"].min(), table["learning_rate"].max()})
         grid[2].set(xlabel="epoch", yscale="log")
-        grid[2].set_yticks(rates, [f"{rate:g}" for rate in rates])
+        grid[2].set_yticks(rates, [f"{rate:.2g}" for rate in rates])
         grid[2].minorticks_off()
         grid[2].set_xlim(table["epoch"].min() - 0.5, table["epoch"].max() + 0.5)
-        grid[2].xaxis.get_major_locator().set_params(integer=True)
+        grid[2].xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
     alt = f"Loss, accuracy and learning rate over {len(table)} epochs in {len(starts)} phases; best epoch {best}."
     return draw_chart("Training history (dotted line: best epoch on validation)", alt, (9.4, 6.2), draw, "wide")
+
+
+def name_layers(trained: str | int) -> str:
+    """Name what a phase of params.yaml trains."""
+    return {"all": "all layers", "head": "head only"}.get(trained, f"from layer {trained} on")

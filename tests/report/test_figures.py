@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from skinlesion.report import curves, figures
@@ -38,7 +39,21 @@ def test_a_large_one_becomes_smaller_and_keeps_shape_and_colours(tmp_path: Path,
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_history_of_a_single_epoch_has_room_for_its_label(honest: Inputs) -> None:
-    tables = {**honest.tables, "history": honest.tables["history"].iloc[:1]}
+@pytest.mark.parametrize("phases", [[1], [2], [6], [20], [1, 1], [10, 1]], ids=str)
+def test_the_history_has_whole_epochs_and_axes_as_wide_as_the_figure(
+    phases: list[int], honest: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves, "draw_chart", lambda title, alt, size, draw, kind: draw)
+    history = honest.tables["history"].iloc[[0] * sum(phases)].assign(epoch=np.arange(sum(phases)) + 1)
+    history["phase"] = np.repeat(np.arange(len(phases)) + 1, phases)
     metrics = {**honest.metrics, "train": {**honest.metrics["train"], "best_epoch": 1}}
-    curves.draw_history(replace(honest, tables=tables, metrics=metrics))
+    figure = Figure((9.4, 6.2), layout="constrained")
+    curves.draw_history(replace(honest, tables={**honest.tables, "history": history}, metrics=metrics))(figure)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert ticks
+        assert all(tick == round(tick) for tick in ticks)
+        assert axes.get_position().width > 0.8
+    assert figure.axes[0].get_title("left").count("phase") == len(phases)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.report import bars, card, curves, page
+from skinlesion.report import bars, card, curves, figures, page
 from skinlesion.report.figures import Chart
 from skinlesion.report.inputs import PICTURES, Inputs
 
@@ -34,7 +34,7 @@ def text(pages: dict[str, str], request: pytest.FixtureRequest) -> str:
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Charts are not drawn, which is most of the time that a page takes."""
     for module in (bars, curves):
-        monkeypatch.setattr(module, "draw_chart", lambda title, alt, *_: Chart(title, "data:,", alt, ""))
+        monkeypatch.setattr(module, "draw_chart", lambda title, alt, *_: Chart(title, "<svg></svg>", alt, ""))
 
 
 def text_of(page: str, tag: str) -> str:
@@ -64,7 +64,9 @@ def test_elements_are_closed_and_links_lead_to_a_section(text: str) -> None:
     document = ElementTree.fromstring(text)
     ids = [element.get("id") for element in document.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
-    assert [link.get("href") for link in document.iter("a")] == [f"#{name}" for name in ids]
+    sections = [section.get("id") for section in document.iter("section")]
+    assert [link.get("href") for link in document.iter("a")] == [f"#{name}" for name in sections]
+    assert {use.get("href")[1:] for use in document.iter("use")} | set(re.findall(r"url\(#(.*?)\)", text)) <= set(ids)
     assert text_of(text, "title") == text_of(text, "h1")
 
 
@@ -72,21 +74,27 @@ def test_nothing_is_loaded_from_elsewhere(text: str) -> None:
     elements = [*ElementTree.fromstring(text).iter()]
     assert not {"script", "link", "iframe", "object", "base"} & {element.tag for element in elements}
     assert all(element.get("src", "data:").startswith("data:") for element in elements)
-    assert not re.search(r"url\(|@import|https?://|srcset", text)
+    assert not re.search(r"url\((?!#)|@import|https?://|srcset", text)
 
 
 def test_charts_and_pictures_are_whole_and_described(text: str) -> None:
-    images = [*ElementTree.fromstring(text).iter("img")]
-    assert len(images) == 12 + len(PICTURES)
+    document = ElementTree.fromstring(text)
+    images, charts = [*document.iter("img")], document.findall(".//div[@role='img']")
+    assert (len(charts), len(images)) == (12, len(PICTURES))
+    assert all(len(image.get("alt")) > 20 for image in images)
+    assert all(len(chart.get("aria-label")) > 20 for chart in charts)
+    assert all(len([*chart.iter("path")]) > 20 for chart in charts)
     for image in images:
-        assert len(image.get("alt")) > 20
-        kind, content = image.get("src").removeprefix("data:").split(";base64,")
-        content = base64.b64decode(content)
-        if kind == "image/svg+xml":
-            assert ElementTree.fromstring(content).tag.endswith("svg")
-            assert b"dc:date" not in content
-        else:
-            Image.open(io.BytesIO(content)).load()
+        Image.open(io.BytesIO(base64.b64decode(image.get("src").split(";base64,")[1]))).load()
+
+
+def test_ink_and_ground_of_charts_follow_the_colour_scheme(text: str) -> None:
+    for svg in ElementTree.fromstring(text).iter("svg"):
+        styles = " ".join(element.get("style", "") for element in svg.iter())
+        assert "var(--ink)" in styles
+        assert not re.search("|".join(figures.THEMED), re.sub(r"light-dark\(.*?\)", "", styles))
+        ground, axes = [*svg.iter("path")][:2]
+        assert (ground.get("style"), axes.get("style")) == ("fill: none", "fill: none")
 
 
 def test_no_number_is_nan_and_no_date_changes_the_page(text: str) -> None:

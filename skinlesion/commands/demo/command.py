@@ -5,15 +5,18 @@ from pathlib import Path
 
 from skinlesion.runtime import paths
 
-LOCAL = "127.0.0.1"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if arguments.host not in (LOCAL, "localhost", "::1"):
+    local = arguments.host in LOCAL
+    if not local:
         print("demo: everyone who can reach this machine can use the page, without password or encryption")
     from skinlesion.commands.demo import server  # imports Keras
 
-    server.serve(arguments.model, arguments.host, arguments.port)
+    # A site that resolves its own name to this machine could read the answers, but it sends its own name as the host.
+    names = (*LOCAL, "[::1]") if local else ("*",)
+    server.serve(arguments.model, arguments.host, arguments.port, names)
 
 
 def port(text: str) -> int:
@@ -27,6 +30,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     model = "the trained model (default: %(default)s)"
     parser.add_argument("--model", type=Path, default=paths.MODEL, metavar="PATH", help=model)
     host = "address to listen on (default: %(default)s, only this machine; 0.0.0.0: the whole network)"
-    parser.add_argument("--host", default=LOCAL, help=host)
+    parser.add_argument("--host", default=LOCAL[0], help=host)
     parser.add_argument("--port", type=port, default=7860, help="(default: %(default)s; 0: any free port)")
     parser.set_defaults(function=run)

@@ -5,13 +5,16 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import fastapi
 import uvicorn
 from fastapi.concurrency import run_in_threadpool
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from skinlesion.commands.demo import uploads
 from skinlesion.commands.demo.lazy_classifier import LazyClassifier
@@ -20,16 +23,19 @@ from skinlesion.model.classify import RESEARCH_ONLY
 from skinlesion.runtime.errors import UserError
 
 
-def serve(model: Path, host: str, port: int) -> None:
-    """Serve the page until interrupted; raise UserError if `port` is taken or `host` is not of this machine."""
+def serve(model: Path, host: str, port: int, names: Sequence[str]) -> None:
+    """Serve the page until interrupted (`names`: see create_app).
+
+    Raise UserError if `port` is taken or `host` is not of this machine.
+    """
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         fault = f"The demo cannot listen on --host {host} --port {port} ({error.strerror})"
         raise UserError(f"{fault}. Give an address of this machine and a free port, as --port 7861") from None
     with listener, tempfile.TemporaryDirectory(prefix="skinlesion-demo-") as folder:
-        app = create_app(LazyClassifier(model), Path(folder))
-        address = f"http://{host}:{listener.getsockname()[1]}"
+        app = create_app(LazyClassifier(model), Path(folder), names)
+        address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         print(f"demo: {address} (stop it with Ctrl+C)", flush=True)
         print(f"for programs: curl --data-binary @lesion.jpg {address}/api/predict", flush=True)
         # uvicorn raises SIGTERM again when it has stopped. Turn it into an exit, so that the folder is removed.
@@ -37,8 +43,11 @@ def serve(model: Path, host: str, port: int) -> None:
         uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run(sockets=[listener])
 
 
-def create_app(model: LazyClassifier, folder: Path) -> fastapi.FastAPI:
-    """The API at /api/predict, and the page at all other paths; `folder` is for the page's files and uploads."""
+def create_app(model: LazyClassifier, folder: Path, names: Sequence[str]) -> fastapi.FastAPI:
+    """The API at /api/predict, and the page at all other paths; `folder` is for the page's files and uploads.
+
+    A request to a host that is not in `names` is refused; `*` stands for every host.
+    """
     os.environ["GRADIO_TEMP_DIR"] = str(folder)  # Gradio reads it at its import and at each upload
     import gradio
 
@@ -53,6 +62,9 @@ def create_app(model: LazyClassifier, folder: Path) -> fastapi.FastAPI:
             return JSONResponse({"error": "Files of other sites are blocked."}, 403)
         return await call_next(request)
 
+    app.add_middleware(report_disconnect)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names)
+
     @app.post("/api/predict")
     async def predict(request: fastapi.Request) -> JSONResponse:
         body = bytearray()
@@ -65,6 +77,18 @@ def create_app(model: LazyClassifier, folder: Path) -> fastapi.FastAPI:
     options = {"footer_links": [], "max_file_size": uploads.MOST_BYTES, "ssr_mode": False, "run_history": False}
     looks = {"theme": webpage.THEME, "css": webpage.STYLE, "show_error": False}
     return gradio.mount_gradio_app(app, webpage.build_page(model, folder), "/", **looks, **options)
+
+
+def report_disconnect(app: ASGIApp) -> ASGIApp:
+    """Say in one line, without a traceback, that an upload broke off."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except ClientDisconnect:
+            print("demo: an upload broke off before its end", flush=True)
+
+    return call
 
 
 def respond(model: LazyClassifier, content: bytes) -> JSONResponse:

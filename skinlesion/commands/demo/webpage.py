@@ -26,6 +26,12 @@ TITLE = "Skin lesion classification"
 SEED = 2018  # differs from the sample's, so no example is a training image
 ANSWER = Template(Path(__file__).with_name("answer.html").read_text(encoding="utf-8"), autoescape=True)
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+# On a phone the answer is below the upload, out of sight.
+SHOW_ANSWER = """() => {
+  const [upload, answer] = ["upload", "answer"].map((id) => document.getElementById(id));
+  const below = answer.getBoundingClientRect().top >= upload.getBoundingClientRect().bottom;
+  if (below) requestAnimationFrame(() => answer.scrollIntoView());
+}"""
 THEME = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])  # loads no font from a CDN
 
 
@@ -72,6 +78,7 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
         # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
         upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)
         gallery.click(lambda number: answer_image(model, examples[number]), gallery, answer, **options)
+        gradio.on([upload.upload, gallery.click, answer.change], None, [], js=SHOW_ANSWER, api_visibility="private")
     return page.queue(api_open=False, max_size=32)
 
 

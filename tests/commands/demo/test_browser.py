@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from skinlesion.core.ham10000 import CODES
 from skinlesion.model.classify import RESEARCH_ONLY, Classifier
@@ -113,6 +113,7 @@ def test_an_upload_is_answered_explained_and_deleted(page, scratch, model_file, 
     assert probabilities == pytest.approx(Classifier.load(model_file).predict(photograph), abs=2e-6)
     assert list(probabilities.values()) == sorted(probabilities.values(), reverse=True)
     assert page.locator("#answer details img:visible").count() == 1
+    expect(page.locator("#answer summary").nth(3)).to_be_in_viewport(ratio=1)  # on a phone too
     page.locator("#answer details").nth(2).locator("summary").click()
     page.wait_for_selector("#answer details:nth-of-type(3) img:visible")
     assert page.locator("#answer details img:visible").count() == 1, "one Grad-CAM picture at a time"
