@@ -26,8 +26,7 @@ class Network:
 
     @property
     def row(self) -> dict[str, Any]:
-        rows = yaml.safe_load(TABLES.read_text(encoding="utf-8"))["backbones"]
-        return rows[self.backbone]
+        return yaml.safe_load(TABLES.read_text(encoding="utf-8"))["backbones"][self.backbone]
 
     def in_keras(self) -> "keras.Model":
         """From scaled images (N, size, size, 3) to a feature map, with random weights."""

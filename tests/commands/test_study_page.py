@@ -11,6 +11,7 @@ import pytest
 import yaml
 from sklearn.metrics import balanced_accuracy_score
 
+from skinlesion.commands.preset import presets
 from skinlesion.commands.study import inflation, listed, page, record, recorded
 from skinlesion.commands.study.plan import Run
 from skinlesion.core.ham10000 import CODES
@@ -226,7 +227,7 @@ def test_a_plan_overlays_presets_and_names_one_run_a_system_or_all(folder, capsy
     assert (gap.params.split.protocol, gap.params.split.train, gap.params.images.size) == ("image", 0.7, 64)
     assert (fold.params.split.folds, fold.params.split.fold, fold.params.evaluate.tta) == (2, 1, 8)
     assert [run.name for run in plan("large")] == ["large-lesion-seed17"]
-    assert listed.overlay({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
+    assert presets.overlay({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}
     with pytest.raises(UserError, match="ours-lesion-fold2"):
         plan("ours-lesion-fold2")
 

@@ -77,10 +77,10 @@ def load(name: str) -> Preset:
     return params.check(params.read(path), Preset, str(path))
 
 
-def differences(content: dict, overlay: dict, at: Key = ()) -> dict[Key, Any]:
-    """The values of `overlay` that differ from those of `content`, by their path of keys."""
+def differences(content: dict, wanted: dict, at: Key = ()) -> dict[Key, Any]:
+    """The values of `wanted` that differ from those of `content`, by their path of keys."""
     changes: dict[Key, Any] = {}
-    for name, value in overlay.items():
+    for name, value in wanted.items():
         old = content.get(name)
         if isinstance(value, dict) and isinstance(old, dict):
             changes |= differences(old, value, (*at, name))
@@ -98,7 +98,7 @@ def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
     contents = {path: params.read(path) for path in (paths.PARAMS, paths.NETWORKS)}
     before = {path: path.read_text(encoding="utf-8") for path in contents}
     params.check_params(contents[paths.PARAMS], str(paths.PARAMS))
-    preset = merge(contents[paths.PARAMS], load(name).params)
+    preset = overlay(contents[paths.PARAMS], load(name).params)
     label = f"{paths.PARAMS} with preset {name}" + (" and -S" if overrides else "")
     with override(before | {paths.PARAMS: yaml.safe_dump(preset, sort_keys=False)}, overrides) as (changed, networks):
         wanted = {paths.PARAMS: params.read(changed), paths.NETWORKS: params.read(networks)}
@@ -120,14 +120,14 @@ def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def merge(content: dict, overlay: dict) -> dict:
-    """Return `content` with the values of `overlay`; a mapping in both is merged in turn."""
+def overlay(content: dict, values: dict) -> dict:
+    """Return `content` with `values` in place of its own, section by section."""
     both = {
-        name: merge(content[name], value)
-        for name, value in overlay.items()
-        if isinstance(value, dict) and isinstance(content.get(name), dict)
+        key: overlay(content[key], value)
+        for key, value in values.items()
+        if isinstance(value, dict) and isinstance(content.get(key), dict)
     }
-    return content | overlay | both
+    return content | values | both
 
 
 def set_values(document: str, changes: dict[Key, Any]) -> str:

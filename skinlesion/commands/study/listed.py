@@ -110,19 +110,9 @@ def plan_listed(path: Path, chosen: list[str], extra: list[str]) -> list[Run]:
     runs = []
     for unit in units:
         if {unit.row.system, unit.name} & {*chosen} if chosen else not unit.row.omitted:
-            values = overlay(base, presets.load(unit.row.preset).params)
+            values = presets.overlay(base, presets.load(unit.row.preset).params)
             overrides = [*study.set, *unit.row.set, *unit.overrides, *extra]
             runs.append(make_run(unit.name, values, unit.protocol, overrides))
         elif not chosen:
             print(f"{unit.name}: left out: {unit.row.omitted}", flush=True)
     return runs
-
-
-def overlay(content: dict, values: dict) -> dict:
-    """Return `content` with `values` in place of its own, section by section."""
-    both = {
-        key: overlay(content[key], value)
-        for key, value in values.items()
-        if isinstance(value, dict) and isinstance(content.get(key), dict)
-    }
-    return content | values | both
