@@ -17,16 +17,16 @@ def main() -> dict:
     from skinlesion.model.predict import probabilities
     from skinlesion.train import calibrate, options, reference
     from skinlesion.train.fit import fit, summarize
-    from skinlesion.train.machine import backends, devices, distribution
+    from skinlesion.train.machine import backends, devices, hosts
     from skinlesion.train.network import build
     from skinlesion.train.resume.key import hash_training, kept_progress
 
     if settings.train.deterministic:
         backends.current.enable_determinism()
     keras.utils.set_random_seed(settings.seed)
-    distribution.join()
+    hosts.join()
     device = devices.choose(settings.train.device)
-    distributed = distribution.choose(settings.train.devices, device, settings.train.batch_size)
+    distributed = devices.distribute(settings.train.devices, device, settings.train.batch_size)
     precision = devices.choose_precision(settings.train.precision, device)
     print(
         f"train: {settings.model.backbone}, configuration {settings.model.configuration}, {precision} on "

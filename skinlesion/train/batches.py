@@ -24,12 +24,6 @@ def draw_balanced(labels: np.ndarray, random: np.random.Generator) -> np.ndarray
     return random.permutation(np.concatenate(drawn))
 
 
-def weigh_repeated(rows: np.ndarray) -> np.ndarray:
-    """The weight of each row of a batch (B,) with which an image counts once, however often it is repeated; mean 1."""
-    _, place, counts = np.unique(rows, return_inverse=True, return_counts=True)
-    return (len(rows) / len(counts) / counts[place]).astype("float32")
-
-
 # train.sampling -> the images of an epoch, as numbers of labels (N,), in their order
 SAMPLINGS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "shuffle": lambda labels, random: random.permutation(len(labels)),
@@ -49,9 +43,8 @@ class Batches(keras.utils.PyDataset):
         images, labels: of training, (N, H, W, 3) or features (N, ...), and (N,) as numbers of CODES.
         sampling: a row of SAMPLINGS.
         mix: a row of MIXES, or None. Mixes pairs of images of a batch, and their labels.
-        distribution: several devices share a batch equally, so the last one may repeat images of its own; of several
-            processes, each gets its share. Batches of several devices have weights (B,) too, with which each image
-            counts once.
+        distribution: several devices share a batch equally; one that they cannot share is repeated as a whole. Of
+            several processes, each gets its share. Batches of several devices have weights (B,) too.
         class_weight: weight by number of CODES, for several devices; on one device Keras multiplies them itself.
     """
 
@@ -88,8 +81,7 @@ class Batches(keras.utils.PyDataset):
             images, labels = self.read(shard(rows))
         if not self.distribution.is_shared:
             return images, labels
-        weights = self.class_weight[labels if labels.ndim == 1 else labels.argmax(axis=1)]
-        return images, labels, weights * shard(weigh_repeated(rows))
+        return images, labels, self.class_weight[labels if labels.ndim == 1 else labels.argmax(axis=1)]
 
     def read_replicated(self, index: int):
         """The images of a batch as all processes have it, as an input of `model(images)`."""
@@ -98,8 +90,7 @@ class Batches(keras.utils.PyDataset):
 
     def rows(self, index: int) -> np.ndarray:
         """The numbers of a batch's images, in an order that reads them fast."""
-        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return np.sort(np.resize(rows, len(rows) + -len(rows) % len(self.distribution.devices)))
+        return np.sort(self.order[index * self.batch_size : (index + 1) * self.batch_size])
 
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images, labels = self.images[rows], self.labels[rows]

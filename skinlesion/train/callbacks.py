@@ -64,6 +64,28 @@ class Validate(keras.callbacks.Callback):
             logs[f"val_{name}"] = float(measure(self.labels, predicted))
 
 
+class CountOnce(keras.callbacks.Callback):
+    """Corrects an epoch's loss and accuracy where devices share a repeated last batch: Keras counts its rows, this one
+    batch. Must be before the callbacks that read these logs.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.rows = batches.batch_size * (len(batches) - 1)  # of all batches but the last
+        self.last = len(batches.images) - self.rows
+        self.repeats, self.number = batches.distribution.repeats(self.last), len(batches)
+
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
+        if batch == self.number - 2:
+            self.before = {name: float(mean) for name, mean in logs.items()}
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        for name, mean in self.before.items() if self.rows else ():
+            before = mean * self.rows
+            last = (logs[name] * (self.rows + self.last * self.repeats) - before) / self.repeats
+            logs[name] = (before + last) / (self.rows + self.last)
+
+
 class AverageWeights(keras.callbacks.SwapEMAWeights):
     """Gives the model its averaged weights from the end of an epoch to the start of the next.
 

@@ -11,7 +11,7 @@ from skinlesion.runtime.params.rows import Phase
 from skinlesion.runtime.params.sections import Train
 from skinlesion.train import augmentation, features, options, schedules
 from skinlesion.train.batches import Batches
-from skinlesion.train.callbacks import MEASURES, AverageWeights, KeepBest, Validate
+from skinlesion.train.callbacks import MEASURES, AverageWeights, CountOnce, KeepBest, Validate
 from skinlesion.train.machine import backends
 from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 from skinlesion.train.network import freeze
@@ -78,6 +78,7 @@ def fit(
         batches = Batches(*inputs, params.batch_size, seed, params.sampling, params.mix, distribution, class_weight)
         factors = schedules.factors(params.schedule, params.warmup_epochs, epochs)
         callbacks = [
+            *([CountOnce(batches)] if distribution.is_shared else []),
             *([AverageWeights(batches)] if params.ema else []),
             Validate(*validation_inputs, params.batch_size, distribution),
             best,

@@ -35,19 +35,24 @@ def test_each_image_once_per_epoch_and_the_last_batch_has_the_rest(size, sizes):
     assert sorted(number for batch in batches for number in batch) == list(range(NUMBER))
 
 
-def test_devices_share_every_batch_equally_and_the_last_one_repeats_images_of_its_own():
-    whole = Batches(IMAGES, LABELS, 8, 5)
-    parts = [Batches(IMAGES, LABELS, 8, 5, distribution=Distribution(["one"] * 4, part, 2)) for part in (0, 1)]
-    for index in range(len(whole)):
+@pytest.mark.parametrize("mix", [None, "mixup"])
+def test_devices_share_every_batch_equally_and_the_last_one_is_repeated_as_a_whole(mix):
+    whole = Batches(IMAGES, LABELS, 8, 5, mix=mix)
+    parts = [Batches(IMAGES, LABELS, 8, 5, mix=mix, distribution=Distribution(["one"] * 4, part, 2)) for part in (0, 1)]
+    for index, repeats in enumerate([1, 1, 4]):
         images, labels, weights = map(np.concatenate, zip(*(part[index] for part in parts), strict=True))
-        numbers = images[:, 0, 0, 0]
-        np.testing.assert_array_equal(labels, numbers * 3 % 7)
-        np.testing.assert_array_equal(parts[1].read_replicated(index), images)
-        expected = whole[index][0][:, 0, 0, 0]
-        assert set(numbers) == set(expected)
-        assert len(numbers) == {8: 8, 5: 8}[len(expected)]
-        for number in expected:  # each image counts once, and all weights have the mean 1
-            np.testing.assert_allclose(weights[numbers == number].sum(), len(numbers) / len(expected))
+        expected_images, expected_labels = whole[index]
+        np.testing.assert_array_equal(images, np.concatenate([expected_images] * repeats))
+        np.testing.assert_array_equal(labels, np.concatenate([expected_labels] * repeats))
+        np.testing.assert_array_equal(parts[1].read_replicated(index), expected_images)
+        assert set(weights) == {1}
+
+
+def test_several_devices_get_class_weights_with_the_images():
+    weights = {label: label / 2 for label in range(7)}
+    batches = Batches(IMAGES, LABELS, 8, 5, distribution=Distribution(["one"] * 2), class_weight=weights)
+    _, labels, drawn = batches[0]
+    np.testing.assert_array_equal(drawn, labels / 2)
 
 
 def test_balanced_sampling_draws_each_class_equally_often_and_each_image_before_any_again():

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from skinlesion.runtime.params.sections import Train
-from skinlesion.train.callbacks import MEASURES, Diverged, KeepBest, Validate
+from skinlesion.train.batches import Batches
+from skinlesion.train.callbacks import MEASURES, CountOnce, Diverged, KeepBest, Validate
 from skinlesion.train.fit import stopping
+from skinlesion.train.machine.distribution import Distribution
 
 # akiec akiec bcc mel: right with 0.8, taken for bcc (0.1 on akiec), right with 0.5, right with 0.4
 LABELS = np.array([0, 0, 1, 4])
@@ -112,6 +114,19 @@ def run(callbacks: list, monitor: str, values: list[float]) -> list[float]:
 
 
 UP, DOWN = [0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.4, 0.3, 0.2, 0.1]
+
+
+@pytest.mark.parametrize("number", [3, 8, 19])
+def test_a_last_batch_that_devices_repeat_counts_once_in_the_loss_of_an_epoch(number: int) -> None:
+    losses = np.random.default_rng(0).random(number)  # of each image
+    batches = Batches(losses, np.zeros(number, int), 8, 5, distribution=Distribution(["one"] * 4))
+    count_once, rows = CountOnce(batches), []
+    for index in range(len(batches)):
+        rows.extend(batches[index][0])
+        count_once.on_train_batch_end(index, {"loss": np.mean(rows)})  # as Keras counts
+    logs = {"loss": np.mean(rows)}
+    count_once.on_epoch_end(0, logs)
+    np.testing.assert_allclose(logs["loss"], losses.mean())
 
 
 @pytest.mark.parametrize(("monitor", "better", "worse"), [("loss", DOWN, UP), ("balanced_accuracy", UP, DOWN)])

@@ -1,11 +1,14 @@
-"""Where and in which precision a model trains. Nothing moves from GPU to CPU without a message."""
+"""Where, on how many devices and in which precision a model trains. Nothing moves from GPU to CPU without a message."""
 
 import os
 import subprocess
+from typing import Literal
 
 from skinlesion.model.backend import gpus, keras
+from skinlesion.runtime import processes
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine import processor
+from skinlesion.train.machine.distribution import DISTRIBUTIONS, Distribution
 
 
 def choose(device: str) -> str:
@@ -32,6 +35,35 @@ def choose(device: str) -> str:
             "(make repro GPU=1) and check nvidia-smi, or set train.device: auto or cpu"
         )
     return "cpu"
+
+
+def distribute(wanted: int | Literal["all"], device: str, batch_size: int) -> Distribution:
+    """Apply `train.devices`.
+
+    Args:
+        device: `gpu` or `cpu`, as `choose` returns.
+        batch_size: of the whole batch.
+
+    Raises:
+        UserError: there are fewer devices, they cannot share a batch equally, or the backend has no such training.
+    """
+    backend, number = keras.backend.backend(), processes.count()
+    there = keras.distribution.list_devices(device) if backend in DISTRIBUTIONS else gpus() or ["cpu:0"]
+    count = len(there) if wanted == "all" else wanted
+    if count > len(there):
+        fault = f"train.devices is {count}, but {backend} sees {len(there)}: {', '.join(there)}"
+        raise UserError(f"{fault}. Set train.devices: {len(there)} or less, or all")
+    if number > 1 and count < len(there):
+        fault = f"train.devices is {count}, but this is one of {number} processes, which have {len(there)} devices"
+        raise UserError(f"{fault}. Set train.devices: all, or run one process")
+    if count == 1:
+        return Distribution(there[:1])
+    if backend not in DISTRIBUTIONS:
+        raise UserError(f"train.devices is {count}, but under {backend} one trains. Set train.devices: 1")
+    if rest := batch_size % count:
+        near = " or ".join(str(near) for near in (batch_size - rest, batch_size - rest + count) if near)
+        raise UserError(f"train.batch_size is {batch_size}, which {count} devices cannot share equally. Set {near}")
+    return DISTRIBUTIONS[backend](there[:count])
 
 
 def choose_precision(precision: str, device: str) -> str:

@@ -1,30 +1,21 @@
 """The devices of one training: one, several of this machine (TensorFlow, JAX), or those of several machines (JAX).
 
 Several devices share each batch equally. Gradients, and the statistics of batch normalization, are those of the whole
-batch, so the training equals that on one device but for rounding, with two exceptions. The last batch of an epoch may
-repeat images so that it can be shared; they have less weight, but batch normalization sees them twice. And under
-TensorFlow all devices draw the same random numbers, for augmentation and dropout.
+batch, so the training equals that on one device but for rounding and random numbers: augmentation and dropout draw
+others, and under TensorFlow all devices draw the same ones.
 """
 
-import os
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
 
 import numpy as np
 
-from skinlesion.model.backend import gpus, keras
+from skinlesion.model.backend import keras
 from skinlesion.model.model_file import first_sentence
-from skinlesion.runtime import processes
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine.private_names import all_layers
-
-REPLACEMENT = (
-    "Train on several hosts under JAX (make setup JAX=1): KERAS_BACKEND=jax and the variables of "
-    "keras.distribution.initialize, KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID"
-)
-
 
 LOSS = re.compile("Gloo|NCCL|UNAVAILABLE|DEADLINE_EXCEEDED|heartbeat|Connection")  # in an error of a lost process
 
@@ -58,9 +49,16 @@ class Distribution:
         """Images as an input of `model(images)`, which every device computes whole."""
         return images
 
+    def repeats(self, size: int) -> int:
+        """How often a batch of `size` rows is repeated, so that the devices can share it equally.
+
+        Repeated as a whole, it has the same mean loss and the same statistics in batch normalization.
+        """
+        return len(self.devices) // math.gcd(len(self.devices), size)
+
     def shard(self, batch: np.ndarray) -> np.ndarray:
-        """The rows of a batch that this process reads."""
-        return np.split(batch, self.processes)[self.index]
+        """The rows of a batch, repeated where it has to be, that this process reads."""
+        return np.split(np.concatenate([batch] * self.repeats(len(batch))), self.processes)[self.index]
 
     def broadcast(self, content: bytes) -> bytes:
         """The `content` that process 0 gives; the others' is not used."""
@@ -191,56 +189,3 @@ class DataParallel(Distribution):
 
 DISTRIBUTIONS = {"tensorflow": Mirrored, "jax": DataParallel}
 SINGLE_DEVICE = Distribution(["one"])
-
-
-def join() -> None:
-    """Join the other processes of a training on several hosts. Call it before anything is computed.
-
-    Raises:
-        UserError: the environment names several processes, but the backend is not JAX, or they do not meet.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow" and "TF_CONFIG" in os.environ:
-        fault = "MultiWorkerMirroredStrategy does not work with Keras 3 (keras-team/keras#20585)"
-        raise UserError(f"TF_CONFIG is set, but TensorFlow's {fault}. {REPLACEMENT}. For one host: unset TF_CONFIG")
-    if processes.count() == 1:
-        return
-    if backend != "jax":
-        raise UserError(f"{processes.COUNT} is {processes.count()}, but the backend is {backend}. {REPLACEMENT}")
-    print(f"process {processes.index()} of {processes.count()} waits for the others", flush=True)
-    try:
-        keras.distribution.initialize()
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise UserError(
-            f"The {processes.count()} processes of this training did not meet: {error}. Start all within five minutes, "
-            "with the same KERAS_DISTRIBUTION_JOB_ADDRESSES, HOST:PORT of process 0, which a firewall must let through"
-        ) from None
-
-
-def choose(wanted: int | Literal["all"], device: str, batch_size: int) -> Distribution:
-    """Apply `train.devices`.
-
-    Args:
-        device: `gpu` or `cpu`, as devices.choose returns.
-        batch_size: of the whole batch.
-
-    Raises:
-        UserError: there are fewer devices, they cannot share a batch equally, or the backend has no such training.
-    """
-    backend, number = keras.backend.backend(), processes.count()
-    there = keras.distribution.list_devices(device) if backend in DISTRIBUTIONS else gpus() or ["cpu:0"]
-    count = len(there) if wanted == "all" else wanted
-    if count > len(there):
-        fault = f"train.devices is {count}, but {backend} sees {len(there)}: {', '.join(there)}"
-        raise UserError(f"{fault}. Set train.devices: {len(there)} or less, or all")
-    if number > 1 and count < len(there):
-        fault = f"train.devices is {count}, but this is one of {number} processes, which have {len(there)} devices"
-        raise UserError(f"{fault}. Set train.devices: all, or run one process")
-    if count == 1:
-        return Distribution(there[:1])
-    if backend not in DISTRIBUTIONS:
-        raise UserError(f"train.devices is {count}, but under {backend} one trains. Set train.devices: 1")
-    if rest := batch_size % count:
-        near = " or ".join(str(near) for near in (batch_size - rest, batch_size - rest + count) if near)
-        raise UserError(f"train.batch_size is {batch_size}, which {count} devices cannot share equally. Set {near}")
-    return DISTRIBUTIONS[backend](there[:count])

@@ -5,8 +5,10 @@ import os
 import keras
 import pytest
 
+from skinlesion.runtime import processes
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.machine import devices
+from skinlesion.train.machine.distribution import Distribution
 
 
 @pytest.fixture
@@ -57,3 +59,47 @@ def test_the_oldest_gpu_of_nvidia_smi_decides(script, native, monkeypatch, tmp_p
         (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "nvidia-smi").chmod(0o755)
     assert devices.gpu_has_bfloat16() is native
+
+
+@pytest.fixture
+def see(monkeypatch):
+    """`see(3, "jax")`: the backend has so many GPUs."""
+
+    def see(number: int, backend: str = "tensorflow") -> None:
+        names = [f"gpu:{device}" for device in range(number)]
+        monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: names)
+        monkeypatch.setattr(devices, "gpus", lambda: names)
+        monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+
+    return see
+
+
+@pytest.mark.parametrize(("wanted", "there"), [(1, 1), (1, 3), ("all", 1)])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_one_device_changes_nothing(wanted, there, backend, see):
+    see(there, backend)
+    chosen = devices.distribute(wanted, "gpu", 7)
+    assert type(chosen) is Distribution
+    assert (chosen.devices, chosen.describe()) == (["gpu:0"], {})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "batch_size", "backend", "message"),
+    [
+        (4, 3, 8, "tensorflow", r"train\.devices is 4.*sees 3: gpu:0, gpu:1, gpu:2.*Set train\.devices: 3"),
+        (3, 3, 32, "jax", r"train\.batch_size is 32.*3 devices.*30 or 33"),
+        ("all", 4, 3, "tensorflow", r"train\.batch_size is 3.*4 devices.*Set 4"),
+        ("all", 2, 8, "torch", r"train\.devices.*torch.*Set train\.devices: 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(wanted, there, batch_size, backend, message, see):
+    see(there, backend)
+    with pytest.raises(UserError, match=message):
+        devices.distribute(wanted, "gpu", batch_size)
+
+
+def test_one_of_several_processes_trains_with_all_devices(see, monkeypatch):
+    see(2, "jax")
+    monkeypatch.setenv(processes.COUNT, "2")
+    with pytest.raises(UserError, match=r"train\.devices is 1.*2 processes.*train\.devices: all"):
+        devices.distribute(1, "gpu", 8)
