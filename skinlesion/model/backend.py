@@ -15,8 +15,8 @@ NOISE = re.compile(
     r"|E\d{4} .*failed call to cuInit)"  # no GPU: an error only if train.device is gpu, and then devices.py says so
 )
 # Settings of glibc's malloc. All threads allocate from one heap, which keeps its memory. Else large arrays go back to
-# the system and are requested again in every training step, page by page: up to a fifth of its time on the CPU.
-MALLOC = {"M_ARENA_MAX": (-8, 1), "M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1)}
+# the system and are requested again in every training step, page by page: up to an eighth of its time on the CPU.
+MALLOC = {"M_ARENA_MAX": (-8, 1), "M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1)}
 
 
 @contextmanager

@@ -65,25 +65,28 @@ class Validate(keras.callbacks.Callback):
 
 
 class CountOnce(keras.callbacks.Callback):
-    """Corrects an epoch's loss and accuracy where devices share a repeated last batch: Keras counts its rows, this one
-    batch. Must be before the callbacks that read these logs.
+    """Corrects an epoch's loss and accuracy where its last batch is repeated: each image counts once.
+
+    Must be before the callbacks that read these logs.
     """
 
     def __init__(self, batches: Batches) -> None:
         super().__init__()
-        self.rows = batches.batch_size * (len(batches) - 1)  # of all batches but the last
-        self.last = len(batches.images) - self.rows
-        self.repeats, self.number = batches.distribution.repeats(self.last), len(batches)
+        self.next_to_last = len(batches) - 2
+        self.size_before = batches.batch_size * (len(batches) - 1)  # of all batches but the last
+        self.last_size = len(batches.images) - self.size_before
+        self.copies = batches.distribution.count_copies(self.last_size)
+        self.means_before: dict[str, float] = {}
 
     def on_train_batch_end(self, batch: int, logs: dict) -> None:
-        if batch == self.number - 2:
-            self.before = {name: float(mean) for name, mean in logs.items()}
+        if batch == self.next_to_last:
+            self.means_before = dict(logs)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        for name, mean in self.before.items() if self.rows else ():
-            before = mean * self.rows
-            last = (logs[name] * (self.rows + self.last * self.repeats) - before) / self.repeats
-            logs[name] = (before + last) / (self.rows + self.last)
+        for name, mean in self.means_before.items():
+            sum_before = mean * self.size_before
+            sum_of_copies = logs[name] * (self.size_before + self.last_size * self.copies) - sum_before
+            logs[name] = (sum_before + sum_of_copies / self.copies) / (self.size_before + self.last_size)
 
 
 class AverageWeights(keras.callbacks.SwapEMAWeights):

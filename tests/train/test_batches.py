@@ -51,8 +51,8 @@ def test_devices_share_every_batch_equally_and_the_last_one_is_repeated_as_a_who
 def test_several_devices_get_class_weights_with_the_images():
     weights = {label: label / 2 for label in range(7)}
     batches = Batches(IMAGES, LABELS, 8, 5, distribution=Distribution(["one"] * 2), class_weight=weights)
-    _, labels, drawn = batches[0]
-    np.testing.assert_array_equal(drawn, labels / 2)
+    _, labels, given = batches[0]
+    np.testing.assert_array_equal(given, labels / 2)
 
 
 def test_balanced_sampling_draws_each_class_equally_often_and_each_image_before_any_again():

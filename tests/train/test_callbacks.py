@@ -129,6 +129,14 @@ def test_a_last_batch_that_devices_repeat_counts_once_in_the_loss_of_an_epoch(nu
     np.testing.assert_allclose(logs["loss"], losses.mean())
 
 
+def test_an_epoch_that_a_loss_of_nan_ends_keeps_it() -> None:
+    batches = Batches(np.zeros(19), np.zeros(19, int), 8, 5, distribution=Distribution(["one"] * 4))
+    count_once, logs = CountOnce(batches), {"loss": np.nan}
+    count_once.on_train_batch_end(0, logs)
+    count_once.on_epoch_end(0, logs)
+    assert np.isnan(logs["loss"])
+
+
 @pytest.mark.parametrize(("monitor", "better", "worse"), [("loss", DOWN, UP), ("balanced_accuracy", UP, DOWN)])
 def test_stopping_and_slowing_follow_the_measures_direction_and_null_does_neither(monitor, better, worse, train_params):
     section = train_params(monitor=monitor, early_stopping=3, reduce_learning_rate={"patience": 1, "factor": 0.5})

@@ -2,7 +2,7 @@
 
 Several devices share each batch equally. Gradients, and the statistics of batch normalization, are those of the whole
 batch, so the training equals that on one device but for rounding and random numbers: augmentation and dropout draw
-others, and under TensorFlow all devices draw the same ones.
+other numbers than on one device, and under TensorFlow all devices draw the same.
 """
 
 import math
@@ -49,8 +49,8 @@ class Distribution:
         """Images as an input of `model(images)`, which every device computes whole."""
         return images
 
-    def repeats(self, size: int) -> int:
-        """How often a batch of `size` rows is repeated, so that the devices can share it equally.
+    def count_copies(self, size: int) -> int:
+        """How many copies of a batch of `size` rows the devices can share equally; 1 where they can share the batch.
 
         Repeated as a whole, it has the same mean loss and the same statistics in batch normalization.
         """
@@ -58,7 +58,7 @@ class Distribution:
 
     def shard(self, batch: np.ndarray) -> np.ndarray:
         """The rows of a batch, repeated where it has to be, that this process reads."""
-        return np.split(np.concatenate([batch] * self.repeats(len(batch))), self.processes)[self.index]
+        return np.split(np.concatenate([batch] * self.count_copies(len(batch))), self.processes)[self.index]
 
     def broadcast(self, content: bytes) -> bytes:
         """The `content` that process 0 gives; the others' is not used."""

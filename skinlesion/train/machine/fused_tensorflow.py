@@ -1,7 +1,7 @@
 """Fused TensorFlow kernels for training, batch normalization and Adam, and depthwise convolutions in float32.
 
 Keras 3 computes the first two in many passes over memory; TensorFlow has no fast gradient of the last in bfloat16 on
-the CPU. Layers and optimizer stay Keras' own objects, so what they store, save and predict is the same.
+the CPU. Layers and optimizer stay Keras' own objects, so what they store and save is the same.
 """
 
 import functools
@@ -19,7 +19,7 @@ Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's f
 
 @contextmanager
 def fused(model: keras.Model) -> Iterator[None]:
-    """Replace methods of a compiled model's layers and optimizer by fused kernels, where these compute the same."""
+    """Within it, a compiled model trains by fused kernels, and by depthwise convolutions in float32 on the CPU."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it to scale the loss
     layers = list(all_layers(model))
     replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers if is_fusible(layer)]

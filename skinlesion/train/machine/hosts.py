@@ -1,4 +1,4 @@
-"""The other hosts of a training on several hosts, which JAX alone has."""
+"""Joining the hosts of one training. Only JAX trains on several hosts."""
 
 import os
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from skinlesion.train.machine import processor
-from skinlesion.train.machine.fused_tensorflow import fused, is_fused_kernel_slow, is_fusible, is_slow_in_bfloat16
+from skinlesion.train.machine.fused_tensorflow import fused, is_fused_kernel_slow, is_fusible
 
 pytestmark = pytest.mark.training
 
@@ -22,6 +22,7 @@ def network() -> keras.Model:
     x = layers.BatchNormalization(momentum=0.8, epsilon=1e-5, scale=False, name="unscaled")(pixels)
     x = layers.Conv2D(6, 3, padding="same", use_bias=False, name="convolution")(x)
     x = layers.BatchNormalization(center=False)(x)
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(trainable=False, name="frozen")(x)
     x = layers.BatchNormalization()(layers.GlobalAveragePooling2D()(x))
     return keras.Model(pixels, layers.Dense(7, activation="softmax", dtype="float32")(x))
@@ -74,7 +75,6 @@ def test_depthwise_convolutions_train_in_float32_where_bfloat16_is_slow(policy, 
     model = keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(6, 3), layers.DepthwiseConv2D(3, name="depthwise")])
     model.compile(sgd())
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: gpus)
-    assert [layer.name for layer in model.layers if is_slow_in_bfloat16(layer)] == ["depthwise"] * slow
     before = [layer.dtype_policy.name for layer in model.layers]
     with fused(model):
         during = [layer.dtype_policy.name for layer in model.layers]
