@@ -68,7 +68,7 @@ def score(validation: Predictions, scored: Predictions, draws: Bootstrap) -> Res
     values = metrics.headline(labels, headline)
     malignant = clinical.malignant_metrics(labels, headline, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]
-    values["aurc"] = referral.aurc(labels, headline)
+    values["aurc"] = referral.aurc(scored)
     rounded = {name: tuple(map(round_or_none, pair)) for name, pair in bounds.items()}
     natural = [(part.labels, part.probabilities["natural"]) for part in (validation, scored)]
     return Results(
@@ -89,9 +89,7 @@ def score(validation: Predictions, scored: Predictions, draws: Bootstrap) -> Res
 def referral_curves(table: pd.DataFrame) -> pd.DataFrame:
     """Tabulate accuracy against coverage on the test split and, where there is one, on the external set."""
     parts = {line: predictions.select_split(table, line) for line in ("test", SPLIT)}
-    curves = [
-        referral.coverage_curve(line, part.labels, part.headline) for line, part in parts.items() if len(part.labels)
-    ]
+    curves = [referral.coverage_curve(line, part) for line, part in parts.items() if len(part.labels)]
     return pd.concat(curves, ignore_index=True)
 
 

@@ -1,14 +1,18 @@
 """A study of a plan in a repository with stub stages: each finished run is recorded, committed, and not run again."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from skinlesion.__main__ import main
 from skinlesion.commands.study import record
 from skinlesion.core.ham10000 import CODES
+from skinlesion.model.predictions import DECISION
 from skinlesion.runtime import paths
 from tests.helpers import chain, stub_stages
 from tests.helpers.stub_stages import git
@@ -96,6 +100,17 @@ def test_each_run_is_recorded_committed_alone_and_not_repeated_until_its_code_ch
     assert "Commit it first" in study(expect=1)
     chain.commit(repository, "other code")
     assert "seed17: starting" in study("ours-lesion-seed17")
+
+
+def test_the_raw_probabilities_are_recorded_beside_those_of_a_decision_rule() -> None:
+    table = make_predictions(dict.fromkeys(CODES, 3))
+    raw = pd.read_csv(StringIO(record.select_public(table)))
+    decided = table.assign(**{f"{DECISION}{code}": table[code] / 2 for code in CODES})
+    both = pd.read_csv(StringIO(record.select_public(decided)))
+    assert list(raw) == [*record.COLUMNS, *CODES]
+    for code in CODES:
+        np.testing.assert_allclose(both[code], raw[code] / 2)
+        np.testing.assert_allclose(both[f"{record.RAW}{code}"], raw[code])
 
 
 def test_options_of_presets_are_refused_with_a_plan(folder, capsys):

@@ -44,7 +44,7 @@ def risk_coverage(content: Content) -> Drawn | None:
     if (shown := content.pick("ensemble")) is None:
         return None
     parts = {split: to_predictions(shown.select(split)) for split in SETS if (shown.unit.name, split) in content.scores}
-    table = pd.concat([referral.coverage_curve(split, part.labels, part.headline) for split, part in parts.items()])
+    table = pd.concat([referral.coverage_curve(split, part) for split, part in parts.items()])
 
     def draw(figure: Figure) -> None:
         plot_lines(figure, table, SETS, columns=2).set(xlim=(0, 1.01))

@@ -27,6 +27,7 @@ PARAMS, FACTS, PREDICTIONS = "params.yaml", "run.json", "predictions.csv.gz"
 ROOMS = tuple(f"skinlesion/{room}" for room in ("core", "model", "train", "evaluate"))  # whose code makes a result
 # What HAM10000's licence lets us publish of an image; augmented: the row is a copy of it, made by balance.
 COLUMNS = ["image_id", "group", "dx", "augmented", "split", "leaked"]
+RAW = "raw_"  # prefix of the raw probabilities, where a decision rule makes the headline's differ
 TABLES = {
     **{name: paths.EVALUATE_PLOTS / f"{name}.csv" for name in ("calibration", "floors", "leaks", "subgroups")},
     "external_calibration": paths.EXTERNAL_PLOTS / "calibration.csv",
@@ -117,10 +118,12 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
 
 
 def select_public(table: pd.DataFrame) -> str:
-    """The rows of test and external set, with COLUMNS and the headline probabilities, as CSV."""
-    prefix = DECISION if f"{DECISION}{CODES[0]}" in table else ""
-    rows = table.loc[table["split"].isin(["test", SPLIT]), [*COLUMNS, *(f"{prefix}{code}" for code in CODES)]]
-    return rows.set_axis([*COLUMNS, *CODES], axis=1).to_csv(index=False, lineterminator="\n")
+    """The rows of test and external set, with COLUMNS, the headline probabilities, and RAW, as CSV."""
+    names = {code: code for code in CODES}
+    if f"{DECISION}{CODES[0]}" in table:
+        names = {f"{DECISION}{code}": code for code in CODES} | {code: f"{RAW}{code}" for code in CODES}
+    rows = table.loc[table["split"].isin(["test", SPLIT]), [*COLUMNS, *names]]
+    return rows.rename(columns=names).to_csv(index=False, lineterminator="\n")
 
 
 def find_temperature(table: pd.DataFrame) -> float:

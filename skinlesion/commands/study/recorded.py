@@ -18,6 +18,7 @@ from skinlesion.report.table import Estimate
 from skinlesion.runtime.errors import UserError
 
 ALL = list(CODES)
+RAW = [f"{record.RAW}{code}" for code in CODES]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def read_results(folder: Path, study: Study) -> dict[str, Result]:
 
 def read_run(folder: Path, unit: Unit) -> Result:
     rows = tables.read(folder / record.PREDICTIONS)
+    if RAW[0] not in rows:
+        rows[RAW] = rows[ALL]
     rows["path"] = rows["image_id"] + "_" + rows.groupby(["split", "image_id"]).cumcount().astype(str)
     content = {name: tables.read(folder / f"{name}.csv") for name in record.TABLES}
     return Result(unit, (record.read_facts(folder),), rows, content)
@@ -69,25 +72,23 @@ def pool(unit: Unit, members: list[Result]) -> Result:
         if not same or member.facts[0]["splits"] != facts[0]["splits"]:
             other = f"{member.unit.name} has other splits than {members[0].unit.name}"
             raise UserError(f"{other}, so their probabilities have no mean. Run both with the same data and split")
-    rows = first.assign(
-        **dict(zip(ALL, np.mean([normalize(member.rows) for member in members], axis=0).T, strict=True))
-    )
+    rows = first.copy()
+    for columns in (ALL, RAW):
+        rows[columns] = np.mean([normalize(member.rows[columns]) for member in members], axis=0)
     return Result(unit, facts, rows, {})
 
 
-def normalize(rows: pd.DataFrame) -> np.ndarray:
+def normalize(probabilities: pd.DataFrame) -> np.ndarray:
     """Return the probabilities (N, 7); each row sums to 1."""
-    values = rows[ALL].to_numpy()
+    values = probabilities.to_numpy()
     return values / values.sum(axis=1, keepdims=True)
 
 
 def to_predictions(rows: pd.DataFrame) -> Predictions:
     """Bring rows of a result into the form that evaluate and compare read; what they lack is NaN."""
-    values = normalize(rows)
+    headline, raw = (normalize(rows[columns]) for columns in (ALL, RAW))
     about = rows.assign(**dict.fromkeys(ABOUT, np.nan))
-    return Predictions(
-        about, rows["dx"].map(ALL.index).to_numpy(), {"raw": values}, values, np.full_like(values, np.nan)
-    )
+    return Predictions(about, rows["dx"].map(ALL.index).to_numpy(), {"raw": raw}, headline, np.full_like(raw, np.nan))
 
 
 def score(rows: pd.DataFrame, study: Study) -> dict[str, Estimate]:

@@ -154,10 +154,9 @@ def risk_coverage(content: Content) -> pd.DataFrame:
         for split, words in SETS.items():
             part = to_predictions(result.select(split))
             if images := len(part.labels):
-                accuracy = referral.accuracies(part.labels, part.headline)
+                accuracy = referral.accuracies(part)
                 kept = {f"accuracy at {share:.0%}": accuracy[max(1, round(share * images)) - 1] for share in COVERAGES}
-                aurc = referral.aurc(part.labels, part.headline)
-                rows.append({"result": result.unit.name, "set": words, "AURC": aurc, **kept})
+                rows.append({"result": result.unit.name, "set": words, "AURC": referral.aurc(part), **kept})
     return pd.DataFrame(rows)
 
 
