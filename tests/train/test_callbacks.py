@@ -113,9 +113,6 @@ def run(callbacks: list, monitor: str, values: list[float]) -> list[float]:
     return rates
 
 
-UP, DOWN = [0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.4, 0.3, 0.2, 0.1]
-
-
 @pytest.mark.parametrize("number", [3, 8, 19])
 def test_a_last_batch_that_devices_repeat_counts_once_in_the_loss_of_an_epoch(number: int) -> None:
     losses = np.random.default_rng(0).random(number)  # of each image
@@ -135,6 +132,9 @@ def test_an_epoch_that_a_loss_of_nan_ends_keeps_it() -> None:
     count_once.on_train_batch_end(0, logs)
     count_once.on_epoch_end(0, logs)
     assert np.isnan(logs["loss"])
+
+
+UP, DOWN = [0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.4, 0.3, 0.2, 0.1]
 
 
 @pytest.mark.parametrize(("monitor", "better", "worse"), [("loss", DOWN, UP), ("balanced_accuracy", UP, DOWN)])
