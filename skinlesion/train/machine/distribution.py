@@ -58,7 +58,9 @@ class Distribution:
 
     def shard(self, batch: np.ndarray) -> np.ndarray:
         """The rows of a batch, repeated where it has to be, that this process reads."""
-        return np.split(np.concatenate([batch] * self.count_copies(len(batch))), self.processes)[self.index]
+        copies = self.count_copies(len(batch))
+        repeated = np.concatenate([batch] * copies) if copies > 1 else batch  # without a copy where all can share it
+        return np.split(repeated, self.processes)[self.index]
 
     def broadcast(self, content: bytes) -> bytes:
         """The `content` that process 0 gives; the others' is not used."""

@@ -1,7 +1,8 @@
-"""Fused TensorFlow kernels for training, batch normalization and Adam, and depthwise convolutions in float32.
+"""Fused TensorFlow kernels of batch normalization and Adam for training, and convolutions in bfloat16 on the CPU.
 
-Keras 3 computes the first two in many passes over memory; TensorFlow has no fast gradient of the last in bfloat16 on
-the CPU. Layers and optimizer stay Keras' own objects, so what they store and save is the same.
+Keras 3 computes the first two in many passes over memory. TensorFlow has no fast gradient of depthwise convolutions
+in bfloat16 on the CPU, so they stay in float32; convolutions over small maps are matrix products. Layers and
+optimizer stay Keras' own objects, so what they store and save is the same.
 """
 
 import functools
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from skinlesion.model.backend import keras
-from skinlesion.train.machine import processor
+from skinlesion.train.machine import processor, small_maps_tensorflow
 from skinlesion.train.machine.private_names import all_layers
 
 Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's first and second moment of it
@@ -19,10 +20,12 @@ Slots = dict[int, tuple[tf.Variable, tf.Variable]]  # id of a weight -> Adam's f
 
 @contextmanager
 def fused(model: keras.Model) -> Iterator[None]:
-    """Within it, a compiled model trains by fused kernels, and by depthwise convolutions in float32 on the CPU."""
+    """Within it, a compiled model trains by these kernels."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # float16 wraps it to scale the loss
     layers = list(all_layers(model))
     replaced = [(layer, "call", functools.partial(normalize_batch, layer)) for layer in layers if is_fusible(layer)]
+    for layer in filter(small_maps_tensorflow.is_faster_for, layers):
+        replaced.append((layer, "convolution_op", functools.partial(small_maps_tensorflow.convolve, layer)))
     if type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
         step = functools.partial(update_step, optimizer, build_slots(model, optimizer))
         replaced.append((optimizer, "update_step", step))

@@ -83,6 +83,26 @@ def test_depthwise_convolutions_train_in_float32_where_bfloat16_is_slow(policy, 
     assert changed == ({"depthwise": "float32"} if slow else {})
 
 
+@pytest.mark.parametrize(("policy", "gpus", "replaced"), [
+    ("mixed_bfloat16", [], ["plain", "strided"]), ("mixed_bfloat16", ["GPU:0"], []), ("float32", [], [])
+])  # fmt: skip
+def test_convolutions_become_products_where_bfloat16_is_slow(policy, gpus, replaced, monkeypatch):
+    keras.config.set_dtype_policy(policy)
+    model = keras.Sequential([
+        keras.Input((9, 9, 2)),
+        layers.Conv2D(4, 3, name="plain"),
+        layers.Conv2D(4, 3, groups=2, name="grouped"),
+        layers.Conv2D(4, 2, dilation_rate=2, name="dilated"),
+        layers.Conv2D(4, 2, strides=2, name="strided"),
+        layers.DepthwiseConv2D(1, name="depthwise"),
+    ])  # fmt: skip
+    model.compile(sgd())
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: gpus)
+    with fused(model):
+        assert [layer.name for layer in model.layers if "convolution_op" in vars(layer)] == replaced
+    assert not any("convolution_op" in vars(layer) for layer in model.layers)
+
+
 @pytest.mark.parametrize(
     ("kind", "onednn", "gpus", "slow"),
     [("AVX2", "1", [], True), ("AVX-512", "1", [], False), ("AVX2", "0", [], False), ("AVX2", "1", ["GPU:0"], False)],
