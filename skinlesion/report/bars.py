@@ -31,27 +31,28 @@ def count_confusions(inputs: Inputs, on: str = "test") -> np.ndarray:
 def draw_confusion(inputs: Inputs, percent: bool = False, on: str = "test") -> Chart:
     """Draw a set's confusion matrix in images or in % of each row, coloured by the latter; empty cells: no images."""
     images = count_confusions(inputs, on)
-    shares = images / np.maximum(images.sum(axis=1, keepdims=True), 1)
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.pcolormesh(shares, cmap=BLUES, vmin=0, vmax=1, edgecolors=LINE, linewidth=1)
-        for row, column in np.argwhere(images):
-            colour = "white" if shares[row, column] > 0.55 else INK
-            text = f"{shares[row, column]:.0%}" if percent else f"{images[row, column]:,}"
-            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=10)
-        middles = np.arange(len(CODES)) + 0.5
-        axes.set_xticks(middles, list(CODES))
-        axes.set_yticks(middles, [f"{WRAPPED[code]} ({code})" for code in CODES], fontsize=9)
-        axes.set(xlabel="predicted", ylabel="actual", aspect="equal")
-        axes.invert_yaxis()
-        axes.grid(False)
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-
     unit = "% of each row" if percent else "images"
-    alt = f"True class against predicted class, in {unit}."
-    return draw_chart(f"Confusion matrix, {SETS[on]}, in {unit}", alt, (5.6, 4.6), draw)
+    title, alt = f"Confusion matrix, {SETS[on]}, in {unit}", f"True class against predicted class, in {unit}."
+    return draw_chart(title, alt, (5.6, 4.6), lambda figure: plot_confusion(figure, images, percent))
+
+
+def plot_confusion(figure: Figure, images: np.ndarray, percent: bool = False) -> Axes:
+    """Plot counts (7, 7) as `count_confusions` gives them, in images or in % of each row."""
+    axes, shares = figure.subplots(), images / np.maximum(images.sum(axis=1, keepdims=True), 1)
+    axes.pcolormesh(shares, cmap=BLUES, vmin=0, vmax=1, edgecolors=LINE, linewidth=1)
+    for row, column in np.argwhere(images):
+        colour = "white" if shares[row, column] > 0.55 else INK
+        text = f"{shares[row, column]:.0%}" if percent else f"{images[row, column]:,}"
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=colour, fontsize=10)
+    middles = np.arange(len(CODES)) + 0.5
+    axes.set_xticks(middles, list(CODES))
+    axes.set_yticks(middles, [f"{WRAPPED[code]} ({code})" for code in CODES], fontsize=9)
+    axes.set(xlabel="predicted", ylabel="actual", aspect="equal")
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return axes
 
 
 def draw_class_metrics(inputs: Inputs) -> Chart:

@@ -4,7 +4,7 @@ import textwrap
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from skinlesion.core.ham10000 import COLOURS, DIAGNOSES, NAMES
 from skinlesion.report.figures import BLUE, INK, Chart, draw_chart
@@ -25,6 +25,7 @@ STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diag
     "treat all": {"color": GREY},
     "treat none": {"color": INK, "linestyle": "--"},
 }
+RELIABILITY = ("perfect", "raw", "calibrated", "natural")  # the lines of the diagram
 PANELS = {  # of the history: y axis -> column -> label
     "loss": {"loss": "training", "val_loss": "validation"},
     "accuracy": {"accuracy": "training", "val_accuracy": "validation", "val_balanced_accuracy": "validation, balanced"},
@@ -33,7 +34,7 @@ PANELS = {  # of the history: y axis -> column -> label
 LINES = {"training": GREY, "validation": BLUE, "validation, balanced": "#d55e00", None: INK}
 
 
-def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
+def plot_lines(figure: Figure | SubFigure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
     """Plot the lines that `table` has points of: its first three columns are line, x and y.
 
     `names` are those in the legend, by line; the legend has so many `columns`.
@@ -53,15 +54,21 @@ def plot_lines(figure: Figure, table: pd.DataFrame, names: dict[str, str], colum
 def draw_unit_square(
     title: str, alt: str, table: pd.DataFrame, names: dict[str, str], columns: int, diagonal: bool = False
 ) -> Chart:
-    """Draw lines (see `plot_lines`) whose axes both go from 0 to 1."""
+    """Draw lines as `plot_unit_square` does."""
 
     def draw(figure: Figure) -> None:
-        axes = plot_lines(figure, table, names, columns)
+        axes = plot_unit_square(figure, table, names, columns)
         if diagonal:
             axes.plot([0, 1], [0, 1], zorder=1, **STYLES["perfect"])
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
 
     return draw_chart(title, alt, (5.2, 6.0), draw)  # with room for a legend
+
+
+def plot_unit_square(figure: Figure | SubFigure, table: pd.DataFrame, names: dict[str, str], columns: int) -> Axes:
+    """Plot lines (see `plot_lines`) whose axes both go from 0 to 1."""
+    axes = plot_lines(figure, table, names, columns)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    return axes
 
 
 def draw_roc(inputs: Inputs) -> Chart:
@@ -78,7 +85,7 @@ def draw_precision_recall(inputs: Inputs) -> Chart:
 
 
 def draw_reliability(inputs: Inputs, on: str = "test") -> Chart:
-    names = {line: line for line in ("perfect", "raw", "calibrated", "natural")}
+    names = {line: line for line in RELIABILITY}
     alt = "Accuracy against confidence of each variant, in bins of equally many images."
     return draw_unit_square(f"Reliability diagram, {SETS[on]}", alt, inputs.scores("reliability", on), names, columns=4)
 

@@ -92,9 +92,8 @@ def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(stud
     target = tmp_path / "docs" / "page.md"
     page.write(study, target)
     first = tree(tmp_path / "docs")
-    assert {"page.md", "page/leakage.svg", "page/risk_coverage.svg", *(f"page/{name}.csv" for name in page.TABLES)} == {
-        *first
-    }
+    parts = {f"{name}.csv" for name in page.TABLES} | {f"{name}.svg" for name in page.FIGURES}
+    assert set(first) == {"page.md", *(f"page/{part}" for part in parts)}
     text = first["page.md"].decode()
     assert text.startswith("# Mine\n\n<!-- table: systems -->\n\n| system |")
     assert "Outdated" not in text
@@ -106,6 +105,17 @@ def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(stud
     assert all(len(pd.read_csv(tmp_path / "docs" / "page" / f"{name}.csv")) for name in page.TABLES)
     page.write(study, target)
     assert tree(tmp_path / "docs") == first
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize(("temperature", "changes"), [(2.0, False), (4.0, True)])
+def test_the_reliability_diagram_shows_the_temperature_of_the_first_run(temperature, changes, study, tmp_path):
+    target, facts = tmp_path / "docs" / "page.md", study.parent / "ours-lesion-seed17" / record.FACTS
+    page.write(study, target)
+    drawn = (tmp_path / "docs" / "page" / "reliability.svg").read_bytes()
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"temperature": temperature}))
+    page.write(study, target)
+    assert ((tmp_path / "docs" / "page" / "reliability.svg").read_bytes() != drawn) is changes
 
 
 @pytest.mark.chain

@@ -1,6 +1,7 @@
 """The figures of the results page, on white, so that they are readable in light and dark."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,12 @@ from matplotlib.figure import Figure
 from skinlesion.commands.study.inflation import POOLED
 from skinlesion.commands.study.recorded import to_predictions
 from skinlesion.commands.study.sections import SETS, Content
-from skinlesion.evaluate import referral
-from skinlesion.report.curves import GREY, plot_lines
+from skinlesion.evaluate import plots, referral
+from skinlesion.evaluate.external import SPLIT
+from skinlesion.evaluate.metrics import count_confusions
+from skinlesion.model.calibration import scale
+from skinlesion.report.bars import plot_confusion
+from skinlesion.report.curves import GREY, RELIABILITY, plot_lines, plot_unit_square
 from skinlesion.report.figures import draw_svg
 
 Drawn = tuple[bytes, str]  # SVG, text for readers who cannot see it
@@ -53,4 +58,39 @@ def risk_coverage(content: Content) -> Drawn | None:
     return draw_svg((5.6, 4.6), draw), alt
 
 
-FIGURES: dict[str, Callable[[Content], Drawn | None]] = {"leakage": leakage, "risk_coverage": risk_coverage}
+def confusion(content: Content) -> Drawn | None:
+    """Draw the confusion matrix of the result in the table of classes, and that of the ensemble on ISIC 2018."""
+    if (shown := content.pick("folds", "ensemble")) is None:
+        return None
+    panels = {"test": shown, SPLIT: content.pick("ensemble")}
+
+    def draw(figure: Figure) -> None:
+        for part, (split, result) in zip(figure.subfigures(1, len(panels)), panels.items(), strict=True):
+            rows = to_predictions(result.select(split))
+            axes = plot_confusion(part, count_confusions(rows.labels, rows.headline.argmax(axis=1)))
+            axes.set_title(f"{result.unit.name}, {SETS[split]}")
+
+    names = " and ".join(f"{result.unit.name} on {SETS[split]}" for split, result in panels.items())
+    return draw_svg((11.2, 4.6), draw), f"True class against predicted class, in images: {names}."
+
+
+def reliability(content: Content) -> Drawn | None:
+    """Draw the reliability of the first system's first run, before calibration and after."""
+    if (shown := next(iter(content.seeds), None)) is None:
+        return None
+
+    def draw(figure: Figure) -> None:
+        for part, (split, words) in zip(figure.subfigures(1, len(SETS)), SETS.items(), strict=True):
+            rows = to_predictions(shown.select(split))
+            raw = rows.probabilities["raw"]
+            both = {"raw": raw, "calibrated": scale(raw, shown.facts[0]["temperature"])}
+            table = plots.reliability_by_variant(replace(rows, probabilities=both))
+            plot_unit_square(part, table, {line: line for line in RELIABILITY}, columns=3).set_title(words)
+
+    alt = f"Accuracy of {shown.unit.name} against its confidence, raw and calibrated, on test images and on ISIC 2018."
+    return draw_svg((9.4, 5.4), draw), alt
+
+
+FIGURES: dict[str, Callable[[Content], Drawn | None]] = {
+    figure.__name__: figure for figure in (leakage, risk_coverage, confusion, reliability)
+}
