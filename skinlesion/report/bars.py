@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from skinlesion.core.ham10000 import CODES, COLOURS, NAMES
 from skinlesion.report.figures import INK, LINE, SOFT, Chart, draw_chart
@@ -36,8 +36,8 @@ def draw_confusion(inputs: Inputs, percent: bool = False, on: str = "test") -> C
     return draw_chart(title, alt, (5.6, 4.6), lambda figure: plot_confusion(figure, images, percent))
 
 
-def plot_confusion(figure: Figure, images: np.ndarray, percent: bool = False) -> Axes:
-    """Plot counts (7, 7) as `count_confusions` gives them, in images or in % of each row."""
+def plot_confusion(figure: Figure | SubFigure, images: np.ndarray, percent: bool = False) -> Axes:
+    """Plot counts (7, 7) by true class (rows) and predicted class (columns), in images or in % of each row."""
     axes, shares = figure.subplots(), images / np.maximum(images.sum(axis=1, keepdims=True), 1)
     axes.pcolormesh(shares, cmap=BLUES, vmin=0, vmax=1, edgecolors=LINE, linewidth=1)
     for row, column in np.argwhere(images):

@@ -25,7 +25,7 @@ STYLES = {diagnosis.code: {"color": diagnosis.colour, "linewidth": 1.4} for diag
     "treat all": {"color": GREY},
     "treat none": {"color": INK, "linestyle": "--"},
 }
-RELIABILITY = ("perfect", "raw", "calibrated", "natural")  # the lines of the diagram
+RELIABILITY = {line: line for line in ("perfect", "raw", "calibrated", "natural")}  # the lines of the diagram
 PANELS = {  # of the history: y axis -> column -> label
     "loss": {"loss": "training", "val_loss": "validation"},
     "accuracy": {"accuracy": "training", "val_accuracy": "validation", "val_balanced_accuracy": "validation, balanced"},
@@ -85,9 +85,10 @@ def draw_precision_recall(inputs: Inputs) -> Chart:
 
 
 def draw_reliability(inputs: Inputs, on: str = "test") -> Chart:
-    names = {line: line for line in RELIABILITY}
     alt = "Accuracy against confidence of each variant, in bins of equally many images."
-    return draw_unit_square(f"Reliability diagram, {SETS[on]}", alt, inputs.scores("reliability", on), names, columns=4)
+    return draw_unit_square(
+        f"Reliability diagram, {SETS[on]}", alt, inputs.scores("reliability", on), RELIABILITY, columns=4
+    )
 
 
 def draw_referral(inputs: Inputs) -> Chart:

@@ -4,15 +4,16 @@ import gzip
 import json
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study import inflation, listed, page, record, recorded
+from skinlesion.commands.study import drawings, inflation, listed, page, record, recorded
 from skinlesion.commands.study.plan import Run
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate.intervals import Bootstrap
@@ -108,14 +109,40 @@ def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(stud
 
 
 @pytest.mark.chain
-@pytest.mark.parametrize(("temperature", "changes"), [(2.0, False), (4.0, True)])
-def test_the_reliability_diagram_shows_the_temperature_of_the_first_run(temperature, changes, study, tmp_path):
-    target, facts = tmp_path / "docs" / "page.md", study.parent / "ours-lesion-seed17" / record.FACTS
-    page.write(study, target)
-    drawn = (tmp_path / "docs" / "page" / "reliability.svg").read_bytes()
-    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"temperature": temperature}))
-    page.write(study, target)
-    assert ((tmp_path / "docs" / "page" / "reliability.svg").read_bytes() != drawn) is changes
+def test_figures_show_the_recorded_predictions(study, tmp_path, monkeypatch):
+    matrices, squares = Mock(), Mock()
+    monkeypatch.setattr(drawings, "plot_confusion", matrices)
+    monkeypatch.setattr(drawings, "plot_unit_square", squares)
+    page.write(study, tmp_path / "docs" / "page.md")
+    results = read(study)
+    sets = [results["ours-lesion-folds"].select(), results["ours-lesion-ensemble"].select("external")]
+    for call, rows in zip(matrices.call_args_list, sets, strict=True):
+        guessed = rows[ALL].to_numpy().argmax(axis=1)
+        expected = confusion_matrix(rows["dx"].map(ALL.index), guessed, labels=range(7))
+        np.testing.assert_array_equal(call.args[1], expected)
+    for call, split in zip(squares.call_args_list, ("test", "external"), strict=True):
+        rows = results["ours-lesion-seed17"].select(split)
+        raw = rows[recorded.RAW].to_numpy() / rows[recorded.RAW].to_numpy().sum(axis=1, keepdims=True)
+        flat = np.sqrt(raw)  # at the temperature of 2
+        for line, values in (("raw", raw), ("calibrated", flat / flat.sum(axis=1, keepdims=True))):
+            table = call.args[1][call.args[1]["line"] == line]
+            assert np.average(table["confidence"], weights=table["images"]) == pytest.approx(values.max(axis=1).mean())
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize(("removed", "drawn"), [("external", True), ("seeds", True), ("all of it", False)])
+def test_figures_of_an_unfinished_study_show_what_there_is(removed, drawn, study, tmp_path):
+    """Without ISIC 2018 (external.source: none), or with the folds alone."""
+    if removed == "external":
+        for file in study.parent.glob(f"*/{record.PREDICTIONS}"):
+            rows = pd.read_csv(file)
+            rows[rows["split"] != "external"].to_csv(file, index=False)
+    else:
+        for folder in study.parent.glob("*-seed*" if removed == "seeds" else "*-*"):
+            shutil.rmtree(folder)
+    page.write(study, tmp_path / "docs" / "page.md")
+    assert (tmp_path / "docs" / "page" / "confusion.svg").exists() is drawn
+    assert (tmp_path / "docs" / "page" / "reliability.svg").exists() is (removed == "external")
 
 
 @pytest.mark.chain

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from skinlesion.commands.study.inflation import POOLED
 from skinlesion.commands.study.recorded import to_predictions
@@ -59,36 +59,47 @@ def risk_coverage(content: Content) -> Drawn | None:
 
 
 def confusion(content: Content) -> Drawn | None:
-    """Draw the confusion matrix of the result in the table of classes, and that of the ensemble on ISIC 2018."""
-    if (shown := content.pick("folds", "ensemble")) is None:
+    """Draw the confusion matrix of the result in the table of classes, and on ISIC 2018 that of the ensemble.
+
+    Without an ensemble it is that of the first run.
+    """
+    choices = {"test": content.pick("folds", "ensemble"), SPLIT: content.pick("ensemble")}
+    panels = {split: shown for split, shown in choices.items() if shown and (shown.unit.name, split) in content.scores}
+    if not panels:
         return None
-    panels = {"test": shown, SPLIT: content.pick("ensemble")}
 
     def draw(figure: Figure) -> None:
-        for part, (split, result) in zip(figure.subfigures(1, len(panels)), panels.items(), strict=True):
-            rows = to_predictions(result.select(split))
+        for part, (split, shown) in zip(split_figure(figure, panels), panels.items(), strict=True):
+            rows = to_predictions(shown.select(split))
             axes = plot_confusion(part, count_confusions(rows.labels, rows.headline.argmax(axis=1)))
-            axes.set_title(f"{result.unit.name}, {SETS[split]}")
+            axes.set_title(f"{shown.unit.name}, {SETS[split]}")
 
-    names = " and ".join(f"{result.unit.name} on {SETS[split]}" for split, result in panels.items())
-    return draw_svg((11.2, 4.6), draw), f"True class against predicted class, in images: {names}."
+    names = " and ".join(f"{shown.unit.name} on {SETS[split]}" for split, shown in panels.items())
+    return draw_svg((5.6 * len(panels), 4.6), draw), f"Actual class against predicted class, in images: {names}."
 
 
 def reliability(content: Content) -> Drawn | None:
     """Draw the reliability of the first system's first run, before calibration and after."""
     if (shown := next(iter(content.seeds), None)) is None:
         return None
+    panels = {split: words for split, words in SETS.items() if (shown.unit.name, split) in content.scores}
 
     def draw(figure: Figure) -> None:
-        for part, (split, words) in zip(figure.subfigures(1, len(SETS)), SETS.items(), strict=True):
+        for part, (split, words) in zip(split_figure(figure, panels), panels.items(), strict=True):
             rows = to_predictions(shown.select(split))
             raw = rows.probabilities["raw"]
             both = {"raw": raw, "calibrated": scale(raw, shown.facts[0]["temperature"])}
             table = plots.reliability_by_variant(replace(rows, probabilities=both))
-            plot_unit_square(part, table, {line: line for line in RELIABILITY}, columns=3).set_title(words)
+            plot_unit_square(part, table, RELIABILITY, columns=3).set_title(words)
 
-    alt = f"Accuracy of {shown.unit.name} against its confidence, raw and calibrated, on test images and on ISIC 2018."
-    return draw_svg((9.4, 5.4), draw), alt
+    names = " and ".join(panels.values())
+    alt = f"Accuracy of {shown.unit.name} against its confidence, raw and calibrated, on {names}."
+    return draw_svg((4.7 * len(panels), 5.4), draw), alt
+
+
+def split_figure(figure: Figure, panels: dict) -> list[SubFigure]:
+    """A part of the figure for each panel, side by side."""
+    return list(figure.subfigures(1, len(panels), squeeze=False)[0])
 
 
 FIGURES: dict[str, Callable[[Content], Drawn | None]] = {

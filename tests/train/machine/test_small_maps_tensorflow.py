@@ -33,8 +33,28 @@ def test_outputs_and_gradients_equal_keras_own(size, maps, strides, padding):
         layer = keras.layers.Conv2D(6, size, strides=strides, padding=padding)
         layer.build(inputs.shape)
         ours = gradients_of(layer, partial(small_maps_tensorflow.convolve, layer), inputs)
-        for found, expected in zip(ours, gradients_of(layer, layer.convolution_op, inputs), strict=True):
-            np.testing.assert_allclose(found, expected, atol=1e-4)
+        for actual, expected in zip(ours, gradients_of(layer, layer.convolution_op, inputs), strict=True):
+            np.testing.assert_allclose(actual, expected, atol=1e-4)
+
+
+@pytest.mark.bfloat16
+@pytest.mark.parametrize(("size", "strides"), [(1, 1), (1, 2), (3, 1), (3, 2)])
+def test_it_trains_a_graph_for_batches_of_any_size_in_bfloat16(size, strides):
+    pixels = tf.cast(np.random.default_rng(0).normal(size=(4, 5, 5, 32)), tf.bfloat16)
+    layer = keras.layers.Conv2D(6, size, strides=strides, padding="same", dtype="mixed_bfloat16")
+    layer.build((None, 5, 5, 32))
+    ends = []
+    for convolution in (layer.convolution_op, partial(small_maps_tensorflow.convolve, layer)):
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 5, 5, 32), tf.bfloat16)])
+        def compute(inputs, convolution=convolution):
+            kernel = tf.cast(layer.kernel.value, tf.bfloat16)
+            loss = tf.reduce_sum(tf.cast(convolution(inputs, kernel), tf.float32) ** 2)
+            return tf.gradients(loss, [inputs, kernel])
+
+        ends.append([tf.cast(gradient, tf.float32).numpy() for gradient in compute(pixels)])
+    for actual, expected in zip(*ends, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0.05, atol=0.02 * np.abs(expected).max())
 
 
 def test_a_filter_pixel_that_meets_padding_alone_has_no_gradient():
