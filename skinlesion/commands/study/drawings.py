@@ -48,7 +48,7 @@ def risk_coverage(content: Content) -> Drawn | None:
     """Draw the accuracy on the most certain images: of the ensemble of the first system, or else its first run."""
     if (shown := content.pick("ensemble")) is None:
         return None
-    parts = {split: to_predictions(shown.select(split)) for split in SETS if (shown.unit.name, split) in content.scores}
+    parts = {split: to_predictions(shown.select(split)) for split in content.list_sets(shown)}
     table = pd.concat([referral.coverage_curve(split, part) for split, part in parts.items()])
 
     def draw(figure: Figure) -> None:
@@ -64,7 +64,7 @@ def confusion(content: Content) -> Drawn | None:
     Without an ensemble it is that of the first run.
     """
     choices = {"test": content.pick("folds", "ensemble"), SPLIT: content.pick("ensemble")}
-    panels = {split: shown for split, shown in choices.items() if shown and (shown.unit.name, split) in content.scores}
+    panels = {split: shown for split, shown in choices.items() if shown and split in content.list_sets(shown)}
     if not panels:
         return None
 
@@ -82,7 +82,7 @@ def reliability(content: Content) -> Drawn | None:
     """Draw the reliability of the first system's first run, before calibration and after."""
     if (shown := next(iter(content.seeds), None)) is None:
         return None
-    panels = {split: words for split, words in SETS.items() if (shown.unit.name, split) in content.scores}
+    panels = content.list_sets(shown)
 
     def draw(figure: Figure) -> None:
         for part, (split, words) in zip(split_figure(figure, panels), panels.items(), strict=True):

@@ -49,6 +49,10 @@ class Content:
         there = [*(self.results[name] for name in names if name in self.results), *self.seeds]
         return there[0] if there else None
 
+    def list_sets(self, result: Result) -> dict[str, str]:
+        """Those of SETS of which a result has images."""
+        return {split: words for split, words in SETS.items() if (result.unit.name, split) in self.scores}
+
 
 def systems(content: Content) -> pd.DataFrame:
     """A row per system and seed, or pool: published, by image, by lesion, ISIC 2018, epochs, time, command."""
