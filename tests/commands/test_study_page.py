@@ -199,19 +199,26 @@ def test_runs_with_other_splits_are_not_pooled(change, study):
         read(study)
 
 
-def plain_loop(first: pd.DataFrame, second: pd.DataFrame, lesions: pd.Index) -> list[float]:
-    """The mean difference of recalls of all images, and its interval over draws of lesions, draw by draw."""
+def plain_loop(pairs: list[tuple[pd.DataFrame, pd.DataFrame]], lesions: pd.Index) -> list[float]:
+    """The mean difference of recalls of all images, and its interval over draws of lesions, draw by draw.
+
+    Of two pairs: their difference of differences. Classes are those that all sides have.
+    """
 
     def recalls(rows: pd.DataFrame, times: dict[str, int]) -> pd.Series:
-        weights = rows["group"].map(times)
-        return (rows["right"] * weights).groupby(rows["dx"]).sum() / weights.groupby(rows["dx"]).sum()
+        weights, right = rows["group"].map(times), rows[ALL].idxmax(axis=1) == rows["dx"]
+        return (right * weights).groupby(rows["dx"]).sum() / weights.groupby(rows["dx"]).sum()
 
-    first, second = (rows.assign(right=rows[ALL].idxmax(axis=1) == rows["dx"]) for rows in (first, second))
     drawn = []
     for weights in np.vstack([np.ones(len(lesions)), Bootstrap.draw(lesions.to_series(), DRAWS, STUDY.seed).weights]):
         times = dict(zip(lesions, weights, strict=True))
-        drawn.append((recalls(first, times) - recalls(second, times)).mean())
+        first, *second = (recalls(a, times) - recalls(b, times) for a, b in pairs)
+        drawn.append((first - second[0] if second else first).mean())
     return [drawn[0], *np.quantile(drawn[1:], [0.025, 0.975])]
+
+
+def list_lesions(*tables: pd.DataFrame) -> pd.Index:
+    return pd.Index(pd.concat([table["group"] for table in tables]).unique())
 
 
 def test_what_leakage_adds_is_that_of_a_plain_loop_over_originals_alone(study):
@@ -220,21 +227,40 @@ def test_what_leakage_adds_is_that_of_a_plain_loop_over_originals_alone(study):
     image, lesion = (there[f"gap-{protocol}-seed17"].select() for protocol in ("image", "lesion"))
     assert image["augmented"].any(), "there are copies to be left out"
     originals = image[~image["augmented"]]
-    lesions = pd.Index(pd.concat([originals["group"], lesion["group"]]).unique())
-    within = (originals[originals["leaked"]], originals[~originals["leaked"]])
-    for way, sides in {inflation.BY_PROTOCOL: (originals, lesion), inflation.WITHIN: within}.items():
-        cell = table[way]
-        assert (cell.b - cell.a, cell.low, cell.high) == pytest.approx(plain_loop(*sides, lesions), abs=1e-6), way
+    leaks, several = originals["leaked"], lesion.groupby("group")["group"].transform("size") > 1
+    within, control = (originals[leaks], originals[~leaks]), (lesion[several], lesion[~several])
+    ways = {
+        inflation.BY_PROTOCOL: [(originals, lesion)],
+        inflation.WITHIN: [within],
+        inflation.BEYOND: [within, control],
+    }
+    assert {*table.index} == {*ways, inflation.CONTROL}, "no folds have run"
+    for way, pairs in ways.items():
+        cell, expected = table[way], plain_loop(pairs, list_lesions(*within, lesion))
+        assert (cell.b - cell.a, cell.low, cell.high) == pytest.approx(expected, abs=1e-6), way
     assert table[inflation.BY_PROTOCOL].b == pytest.approx(
         balanced_accuracy_score(originals["dx"], originals[ALL].idxmax(axis=1))
     )
+    beyond, (inside, harder) = table[inflation.BEYOND], (table[way] for way in (inflation.WITHIN, inflation.CONTROL))
+    assert (beyond.a, beyond.b) == pytest.approx((harder.b - harder.a, inside.b - inside.a))
+
+
+def test_the_same_images_are_compared_where_folds_have_run(study):
+    table = inflation.measure(read(study), STUDY).set_index(["recipe", "way"])["difference"]
+    assert (ROW["title"], inflation.BY_PROTOCOL) in table
+    cell, there = table[ROW["title"], inflation.SAME_IMAGES], read(study)
+    rows, tested = (there[f"ours-{name}"].select() for name in ("image-seed17", "lesion-folds"))
+    originals = rows[~rows["augmented"]]
+    same = tested.set_index("image_id").loc[originals["image_id"]]
+    for side, expected in ((cell.b, originals), (cell.a, same)):
+        assert side == pytest.approx(balanced_accuracy_score(expected["dx"], expected[ALL].idxmax(axis=1)))
 
 
 def test_two_recipes_count_alike_and_none_is_no_row(study):
     table = inflation.measure(read(study), STUDY)
     for way, rows in table.groupby("way"):
         *single, pooled = [cell.b - cell.a for cell in rows["difference"]]
-        assert len(single) == 2, way
+        assert len(single) == (1 if way == inflation.SAME_IMAGES else 2), way
         assert pooled == pytest.approx(np.mean(single)), way
     assert inflation.measure({}, STUDY).empty
 

@@ -1,5 +1,6 @@
 """The figures of the results page, on white, so that they are readable in light and dark."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,26 +23,33 @@ Drawn = tuple[bytes, str]  # SVG, text for readers who cannot see it
 
 
 def leakage(content: Content) -> Drawn | None:
-    """Draw the difference that leakage makes in each recipe, and the mean, in both ways."""
-    ways = list(content.inflation.groupby("way", sort=False))
-    if not ways:
+    """Draw the difference that leakage makes in each recipe, and the mean: a panel for each way to measure it."""
+    table = content.inflation
+    if table.empty:
         return None
+    names = [*table["recipe"][table["recipe"] != POOLED].unique(), POOLED]
+    ways = list(table.groupby("way", sort=False))
 
     def draw(figure: Figure) -> None:
-        for axes, (way, rows) in zip(figure.subplots(len(ways), squeeze=False)[:, 0], ways, strict=True):
+        for axes, (way, rows) in zip(
+            figure.subplots(1, len(ways), sharex=True, sharey=True, squeeze=False)[0], ways, strict=True
+        ):
+            places = [names.index(recipe) for recipe in rows["recipe"]]
             value, low, high = np.array([(cell.b - cell.a, cell.low, cell.high) for cell in rows["difference"]]).T
-            axes.hlines(range(len(rows)), low, high, color="#0072b2")
-            axes.plot(value, range(len(rows)), "o", color="#0072b2")
+            axes.hlines(places, low, high, color="#0072b2")
+            axes.plot(value, places, "o", color="#0072b2")
             axes.axvline(0, color=GREY, linewidth=1)
-            axes.set_yticks(range(len(rows)), rows["recipe"], fontsize=9)
-            axes.set(ylim=(len(rows) - 0.5, -0.5), title=way, xlabel="difference in balanced accuracy, 95% interval")
+            axes.set_yticks(range(len(names)), [textwrap.fill(name, 30) for name in names], fontsize=9)
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.set_title(textwrap.fill(way, 18), fontsize=10)
+        figure.supxlabel("difference in balanced accuracy, 95% interval", fontsize=10)
 
-    pooled = content.inflation[content.inflation["recipe"] == POOLED]
+    pooled = table[table["recipe"] == POOLED]
     means = "; ".join(
         f"{way} {difference}" for way, difference in zip(pooled["way"], pooled["difference"], strict=True)
     )
     alt = f"What leakage adds to balanced accuracy, by recipe. {POOLED.capitalize()}: {means}."
-    return draw_svg((9.4, 1.2 * len(ways) + 0.32 * len(content.inflation)), draw), alt
+    return draw_svg((2.6 + 2 * len(ways), 1.3 + 0.45 * len(names)), draw), alt
 
 
 def risk_coverage(content: Content) -> Drawn | None:

@@ -1,4 +1,4 @@
-"""What leakage adds to balanced accuracy, in two ways, over recipes: original images only, bootstrap by lesion."""
+"""What leakage adds to balanced accuracy, over recipes: original images only, bootstrap by lesion."""
 
 import numpy as np
 import pandas as pd
@@ -10,48 +10,77 @@ from skinlesion.evaluate import metrics
 from skinlesion.evaluate.intervals import Bootstrap, interval
 from skinlesion.evaluate.metrics import ratio
 
-BY_PROTOCOL, WITHIN = "image - lesion", "with a sibling - without"
+BY_PROTOCOL, SAME_IMAGES = "image - lesion", "image - folds, same images"
+WITHIN, CONTROL = "with a sibling - without", "several images - one, no leak"
+BEYOND = "siblings beyond difficulty"  # WITHIN - CONTROL
+WAYS = (BY_PROTOCOL, SAME_IMAGES, WITHIN, CONTROL, BEYOND)
 POOLED = "mean of all"
+
+Sides = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
     """Compare two sets of test images in each recipe, over the classes that both have, and pool the recipes.
 
-    `image - lesion`: the test images of a run by image against those of the run of the same recipe and seed by lesion.
-    `with a sibling - without`: within the test images of a run by image, those that leak against the others. A draw of
-    lesions is the same in all sets, so that recipes with common test images are not taken as independent.
+    A draw of lesions is the same in all sets, so that recipes with common test images are not taken as independent.
 
     Returns:
-        Columns recipe (title; POOLED: the mean of those above it), way, images (of each side) and difference. No row
-        where no run has finished.
+        Columns recipe (POOLED: the mean of those above it), way (one of WAYS), images (of each side) and difference, in
+        the order of WAYS. No row where no run has finished.
     """
-    sides: list[tuple[str, str, pd.DataFrame, pd.DataFrame]] = []
-    for result in results.values():
-        unit = result.unit
-        if unit.protocol != "image" or unit.members:
-            continue
-        rows = result.select(originals=True)
-        honest = results.get(f"{unit.row.system}-lesion-{unit.label}")
-        if honest:
-            sides.append((unit.row.title, BY_PROTOCOL, rows, honest.select(originals=True)))
-        sides.append((unit.row.title, WITHIN, rows[rows["leaked"]], rows[~rows["leaked"]]))
-    if not sides:
+    by_image = [result for result in results.values() if result.unit.protocol == "image" and not result.unit.members]
+    recipes = [(name_recipe(result), choose_sides(result, results)) for result in by_image]
+    if not recipes:
         return pd.DataFrame(columns=["recipe", "way", "images", "difference"])
-    lesions = pd.Index(pd.concat([rows["group"] for *_, first, second in sides for rows in (first, second)]).unique())
+    groups = [rows["group"] for _, sides in recipes for both in sides.values() for rows in both]
+    lesions = pd.Index(pd.concat(groups).unique())
     draws = Bootstrap.draw(lesions.to_series(), study.bootstrap, study.seed)
     draws = Bootstrap(np.vstack([np.ones((1, len(lesions)), np.float32), draws.weights]), draws.groups)
-    table = []
-    for way in (BY_PROTOCOL, WITHIN):
-        drawn = []
-        for recipe, _, *both in [side for side in sides if side[1] == way]:
-            first, second = (sensitivities(rows, draws.select(lesions.get_indexer(rows["group"]))) for rows in both)
-            if not (shared := np.isfinite(first[0] - second[0])).any():
-                continue
-            drawn.append([average(values[:, shared]) for values in (first, second, first - second)])
-            table.append((recipe, way, " / ".join(f"{len(rows):,}" for rows in both), summarize(*drawn[-1])))
-        if drawn:
-            table.append((POOLED, way, "", summarize(*np.mean(drawn, axis=0))))
+    table, drawn = [], {}
+    for recipe, sides in recipes:
+        scores = {
+            way: tuple(sensitivities(rows, draws.select(lesions.get_indexer(rows["group"]))) for rows in both)
+            for way, both in sides.items()
+        }
+        if CONTROL in scores:
+            within, control = (np.subtract(*scores[way]) for way in (WITHIN, CONTROL))
+            scores[CONTROL] = tuple(np.where(np.isfinite(within[0]), side, np.nan) for side in scores[CONTROL])
+            scores[BEYOND] = within, control
+        for way, (first, second) in scores.items():
+            if (shared := np.isfinite(first[0] - second[0])).any():
+                averages = [average(values[:, shared]) for values in (first, second, first - second)]
+                drawn.setdefault(way, []).append(averages)
+                images = " against ".join(f"{len(rows):,}" for rows in sides.get(way, ()))
+                table.append((recipe, way, images, summarize(*averages)))
+    table += [(POOLED, way, "", summarize(*np.mean(averages, axis=0))) for way, averages in drawn.items()]
+    table.sort(key=lambda row: WAYS.index(row[1]))
     return pd.DataFrame(table, columns=["recipe", "way", "images", "difference"])
+
+
+def name_recipe(result: Result) -> str:
+    """The title of the run's row, with its seed where the row has several."""
+    row = result.unit.row
+    return row.title if len(row.seeds) == 1 else f"{row.title}, {result.unit.label}"
+
+
+def choose_sides(result: Result, results: dict[str, Result]) -> dict[str, Sides]:
+    """Choose the images that a run by image is measured on, in each way for which the runs by lesion have finished.
+
+    BY_PROTOCOL: its test images; those of the run of the same recipe and seed by lesion. SAME_IMAGES: its test images;
+    the same images, each as predicted by the fold that tests it. WITHIN: those of its test images that leak; the
+    others. CONTROL: in the run by lesion, test images of lesions with several images; of those with one.
+    """
+    system, rows = result.unit.row.system, result.select(originals=True)
+    sides = {WITHIN: (rows[rows["leaked"]], rows[~rows["leaked"]])}
+    if honest := results.get(f"{system}-lesion-{result.unit.label}"):
+        others = honest.select(originals=True)
+        several = others["group"].duplicated(keep=False)
+        sides |= {BY_PROTOCOL: (rows, others), CONTROL: (others[several], others[~several])}
+    if folds := results.get(f"{system}-lesion-folds"):
+        others = folds.select(originals=True)
+        common = {*rows["image_id"]} & {*others["image_id"]}
+        sides[SAME_IMAGES] = tuple(side[side["image_id"].isin(common)] for side in (rows, others))
+    return sides
 
 
 def sensitivities(rows: pd.DataFrame, draws: Bootstrap) -> np.ndarray:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 
 from skinlesion.commands.compare import paired
 from skinlesion.commands.preset import presets
 from skinlesion.commands.study.comparison import FURTHER, MEASURES, published_cell
+from skinlesion.commands.study.inflation import POOLED
 from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.commands.study.recorded import Result, to_predictions
 from skinlesion.evaluate import plots, referral
@@ -211,7 +213,13 @@ def differences(content: Content) -> pd.DataFrame:
 
 
 def leakage(content: Content) -> pd.DataFrame:
-    return content.inflation
+    """A row per recipe, and their mean: the difference in each way, and the images of its two sides."""
+    rows: dict[str, dict[str, Any]] = {}
+    for recipe, way, images, difference in content.inflation.itertuples(index=False):
+        cell = {"difference": difference} | ({"images": images} if images else {})
+        rows.setdefault(recipe, {"recipe": recipe})[way] = cell
+    pooled = [rows.pop(POOLED)] if rows else []
+    return pd.DataFrame([*rows.values(), *pooled])
 
 
 TABLES: dict[str, Callable[[Content], pd.DataFrame]] = {
