@@ -34,7 +34,7 @@ ROWS = [
 PLAN = {"about": "A test.", "base": "ham10000", "set": [], "bootstrap": DRAWS, "seed": 3, "rows": ROWS}
 STUDY = listed.Study.model_validate(PLAN)
 PAGE = (
-    "# Mine\n\n<!-- table: systems -->\nOutdated\n<!-- end -->\n\nBetween.\n\n<!-- figure: leakage -->\n<!-- end -->\n"
+    "# Mine\n\n<!-- table: systems -->\nOutdated\n<!-- end -->\n\nBetween.\n\n<!-- figure: leakage --> <!-- end -->\n"
 )
 
 

@@ -22,10 +22,12 @@ PLAN = "results/plan.yaml"
 ROW = {"system": "ours", "title": "Ours", "preset": "sample", "protocols": ["lesion"], "seeds": [17, 18], "set": []}
 DOCUMENT = {"about": "A test.", "base": "sample", "set": ["evaluate.bootstrap=143"], "bootstrap": 100, "seed": 1}
 EVALUATE = """
-import json, shutil
+import json, os, shutil, subprocess
 shutil.copytree("made", ".", dirs_exist_ok=True)
 for name in ("test", "external"):
     open(f"metrics/{name}.json", "w").write(json.dumps({"balanced_accuracy": 0.4}))
+if folder := os.environ.get("COMMIT_IN"):
+    subprocess.run(["git", "-C", folder, "commit", "-q", "--allow-empty", "-m", "by somebody"], check=True)
 """
 
 
@@ -100,6 +102,16 @@ def test_each_run_is_recorded_committed_alone_and_not_repeated_until_its_code_ch
     assert "Commit it first" in study(expect=1)
     chain.commit(repository, "other code")
     assert "seed17: starting" in study("ours-lesion-seed17")
+
+
+@pytest.mark.chain
+def test_a_run_is_recorded_also_if_somebody_commits_meanwhile(repository, monkeypatch):
+    monkeypatch.setenv("COMMIT_IN", str(repository))
+    assert main(["study", "run", "--plan", PLAN, "ours-lesion-seed17"]) == 0
+    result, *before = git("log", "--format=%s").splitlines()
+    assert result.startswith("Result of ours-lesion-seed17")
+    assert before == ["by somebody", "first"]
+    assert json.loads(Path("results/ours-lesion-seed17", record.FACTS).read_text())["train_seconds"] == 143.5
 
 
 def test_the_raw_probabilities_are_recorded_beside_those_of_a_decision_rule() -> None:

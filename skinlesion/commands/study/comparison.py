@@ -88,11 +88,15 @@ def write_page(table: pd.DataFrame) -> str:
         results = [estimates(by_protocol.loc[name]) if name in by_protocol.index else "not run" for name in PROTOCOLS]
         settings = [" and ".join(map(str, group[key].unique())) for key in ("data", "size", "weights")]
         epochs = ", ".join(number(value, 0) for value in group["epochs"])
-        times = group["train_seconds"]
-        duration = ", ".join(NONE if missing(time) else str(timedelta(seconds=round(time))) for time in times)
-        rows.append((preset, published_cell(group.iloc[0]), *results, *settings, epochs, duration))
+        times = ", ".join(NONE if missing(seconds) else duration(seconds) for seconds in group["train_seconds"])
+        rows.append((preset, published_cell(group.iloc[0]), *results, *settings, epochs, times))
     caveat = f"\n**{SAMPLE}.** {wording.ON_SAMPLE}\n" if (table["data"] == "sample").any() else ""
     return f"{HEAD}{caveat}\n{markdown(Table('', COLUMNS, rows, words=len(COLUMNS)))}\n"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as hours, minutes and seconds."""
+    return str(timedelta(seconds=round(seconds)))
 
 
 def estimates(row: pd.Series) -> str:

@@ -17,7 +17,7 @@ from skinlesion.evaluate.metrics import count_confusions
 from skinlesion.model.calibration import scale
 from skinlesion.report.bars import plot_confusion
 from skinlesion.report.curves import GREY, RELIABILITY, plot_lines, plot_unit_square
-from skinlesion.report.figures import draw_svg
+from skinlesion.report.figures import BLUE, draw_svg
 
 Drawn = tuple[bytes, str]  # SVG, text for readers who cannot see it
 
@@ -36,8 +36,8 @@ def leakage(content: Content) -> Drawn | None:
         ):
             places = [names.index(recipe) for recipe in rows["recipe"]]
             value, low, high = np.array([(cell.b - cell.a, cell.low, cell.high) for cell in rows["difference"]]).T
-            axes.hlines(places, low, high, color="#0072b2")
-            axes.plot(value, places, "o", color="#0072b2")
+            axes.hlines(places, low, high, color=BLUE)
+            axes.plot(value, places, "o", color=BLUE)
             axes.axvline(0, color=GREY, linewidth=1)
             axes.set_yticks(range(len(names)), [textwrap.fill(name, 30) for name in names], fontsize=9)
             axes.set_ylim(len(names) - 0.5, -0.5)

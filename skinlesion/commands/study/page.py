@@ -21,7 +21,7 @@ from skinlesion.report.wording import name_measure
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file, replace_folder
 
-PART = re.compile(r"(<!-- (table|figure): (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+PART = re.compile(r"(<!-- (table|figure): (\w+) -->)\s.*?(<!-- end -->)", re.DOTALL)
 EMPTY = "\nNo run of it has finished.\n\n"
 
 
@@ -67,7 +67,7 @@ def fill(text: str, parts: dict[tuple[str, str], str], page: Path) -> str:
         if (kind, name) not in parts:
             known = ", ".join(other for of_kind, other in parts if of_kind == kind)
             raise UserError(f"{page} has a part for the unknown {kind} {name!r}. Known: {known}")
-        return f"{first}{parts[kind, name]}{last}"
+        return f"{first}\n{parts[kind, name]}{last}"
 
     return PART.sub(replace, text)
 

@@ -24,7 +24,8 @@ from skinlesion.runtime.files import replace_folder, write_json
 from skinlesion.runtime.params import Params
 
 PARAMS, FACTS, PREDICTIONS = "params.yaml", "run.json", "predictions.csv.gz"
-ROOMS = tuple(f"skinlesion/{room}" for room in ("core", "model", "train", "evaluate"))  # whose code makes a result
+# Rooms whose code makes a result of given data.
+ROOMS = tuple(f"skinlesion/{room}" for room in ("core", "model", "train", "evaluate"))
 # What HAM10000's licence lets us publish of an image; augmented: the row is a copy of it, made by balance.
 COLUMNS = ["image_id", "group", "dx", "augmented", "split", "leaked"]
 RAW = "raw_"  # prefix of the raw probabilities, where a decision rule makes the headline's differ
@@ -34,17 +35,22 @@ TABLES = {
 }
 
 
+def find_head() -> str | None:
+    """Return the current commit."""
+    return provenance.git(Path(), "rev-parse", "HEAD")
+
+
 def hash_code(commit: str = "HEAD") -> dict[str, str | None]:
     """Return Git's hash of each folder of ROOMS in a commit."""
     return {room: provenance.git(Path(), "rev-parse", f"{commit}:./{room}") for room in ROOMS}
 
 
 def check_repository(commits: bool) -> None:
-    """Raise UserError if code of ROOMS has changed since the last commit, or results could not be committed."""
+    """Raise UserError if code of stages has changed since the last commit, or results could not be committed."""
     if commits and not provenance.git(Path(), "var", "GIT_COMMITTER_IDENT"):
         remedy = "Run: git config user.name NAME and git config user.email ADDRESS, or add --no-commit"
         raise UserError(f"Git cannot commit results: this is no clone, or Git does not know who you are. {remedy}")
-    if changed := provenance.git(Path(), "status", "--porcelain", "--", *ROOMS):
+    if changed := provenance.git(Path(), "status", "--porcelain", "--", *ROOMS, *provenance.list_code(Path())):
         raise UserError(f"Code that makes results has changed since the last commit. Commit it first:\n{changed}")
 
 

@@ -61,12 +61,12 @@ def run_all(runs: list[Run], address: str, resources: dict[str, float]) -> list[
         return [
             futures[task][0].name
             for task in as_completed(futures, loop=client.loop)
-            if not collect(task, *futures[task])
+            if not collect(task, *futures[task], commit)
         ]
 
 
-def collect(task, run: Run, label: str) -> bool:
-    """Write the log of a run that has ended, and pull its experiment; return whether it succeeded."""
+def collect(task, run: Run, label: str, commit: str) -> bool:
+    """Write the log of a run of `commit` that has ended, and pull its experiment; return whether it succeeded."""
     try:
         succeeded, seconds, output = task.result()
         if succeeded:
@@ -74,7 +74,7 @@ def collect(task, run: Run, label: str) -> bool:
     except Exception as error:  # Dask's, as when one worker after another died, or of the pull
         succeeded, seconds, output = False, None, f"{type(error).__name__}: {error}"
     name_log(run).write_text(output, encoding="utf-8")
-    return finish(run, label, succeeded, seconds)
+    return finish(run, label, commit, succeeded, seconds)
 
 
 def pull(*names: str) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
-from skinlesion.commands.dvc import read_dvc, read_experiments, start_dvc
+from skinlesion.commands.dvc import Experiment, read_dvc, read_experiments, start_dvc
 from skinlesion.commands.preset.presets import differences
 from skinlesion.commands.study import record
 from skinlesion.commands.study.plan import Run
@@ -42,10 +42,11 @@ def run_recorded(runs: list[Run], folder: Path, commits: bool) -> list[str]:
             record.commit(folder / name)
     failed = []
     for run, label in label_missing(runs, finished):
+        commit = record.find_head()
         if not keep_finished([run]) and not run_experiment(run, label):
             failed.append(run.name)
             continue
-        (experiment,) = (experiment for experiment in read_experiments() if experiment.name == run.name)
+        experiment = find_experiment(run.name, commit)
         record.record(folder / run.name, run, experiment, read_recorded_times().get(experiment.model))
         print(f"{label}: recorded in {folder / run.name}", flush=True)
         if commits and not record.commit(folder / run.name):
@@ -75,7 +76,7 @@ def label_missing(runs: list[Run], finished: set[str]) -> Iterator[tuple[Run, st
 
 def run_experiment(run: Run, label: str) -> bool:
     """Run in a copy of the repository, so that the workspace stays as it is; return whether the run succeeded."""
-    log = name_log(run)
+    log, commit = name_log(run), record.find_head()
     print(f"{label}: starting; output in {log}", flush=True)
     command = ("exp", "run", "--temp", "-n", run.name, *override_words(run))
     with log.open("w", encoding="utf-8") as copy, start_dvc(*command, stderr=subprocess.STDOUT) as process:
@@ -84,7 +85,7 @@ def run_experiment(run: Run, label: str) -> bool:
         except KeyboardInterrupt:
             process.communicate()  # DVC was interrupted too, and removes its copy of the repository
             raise
-    return finish(run, label, process.returncode == 0, seconds)
+    return finish(run, label, commit, process.returncode == 0, seconds)
 
 
 def override_words(run: Run) -> list[str]:
@@ -98,8 +99,11 @@ def name_log(run: Run) -> Path:
     return LOGS / f"{run.name}.log"
 
 
-def finish(run: Run, label: str, succeeded: bool, seconds: float | None) -> bool:
-    """Say how a run ended, whose output is in its log, and record its training time in s; return `succeeded`."""
+def finish(run: Run, label: str, commit: str, succeeded: bool, seconds: float | None) -> bool:
+    """Say how a run of `commit` ended, whose output is in its log, and record its training time in s.
+
+    Returns `succeeded`.
+    """
     if not succeeded:
         log = name_log(run)
         lines = log.read_text(encoding="utf-8").strip().splitlines()[-LAST_LINES:]
@@ -107,7 +111,7 @@ def finish(run: Run, label: str, succeeded: bool, seconds: float | None) -> bool
         return False
     print(f"{label}: finished", flush=True)
     if seconds is not None:
-        record_time(run.name, seconds)
+        record_time(find_experiment(run.name, commit).model, seconds)
     return True
 
 
@@ -136,11 +140,15 @@ def follow_output(
     return seconds if first_epoch == 1 else None
 
 
-def record_time(name: str, seconds: float) -> None:
-    """Record the training time of the experiment `name`; a model that was trained before keeps its first time."""
-    for experiment in read_experiments():
-        if experiment.name == name and experiment.model:
-            write_json(TIMES, {experiment.model: seconds, **read_recorded_times()})
+def find_experiment(name: str, commit: str) -> Experiment:
+    """Find a finished experiment of `commit`: it need not be the current one, as somebody may commit during a run."""
+    return next(experiment for experiment in read_experiments("--rev", commit) if experiment.name == name)
+
+
+def record_time(model: str | None, seconds: float) -> None:
+    """Record the training time of a model, by its MD5; one that was trained before keeps its first time."""
+    if model:
+        write_json(TIMES, {model: seconds, **read_recorded_times()})
 
 
 def read_recorded_times() -> dict[str, float]:

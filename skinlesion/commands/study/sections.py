@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
 
 from skinlesion.commands.compare import paired
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study.comparison import FURTHER, MEASURES, published_cell
+from skinlesion.commands.study.comparison import FURTHER, MEASURES, duration, published_cell
 from skinlesion.commands.study.inflation import POOLED
 from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.commands.study.recorded import Result, to_predictions
 from skinlesion.evaluate import plots, referral
 from skinlesion.evaluate.external import SPLIT
 from skinlesion.evaluate.intervals import Bootstrap
+from skinlesion.report.content import SUBGROUP_MEASURES
 from skinlesion.report.table import NONE, Estimate, missing
 
 SETS = {"test": "test", SPLIT: "ISIC 2018"}
@@ -106,10 +106,6 @@ def sum_up(result: Result, key: str, write: Callable[[float], str]) -> str:
     return NONE if any(map(missing, values)) else write(sum(values))
 
 
-def duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
-
-
 def runs(content: Content) -> pd.DataFrame:
     """A row per finished run and pool: its images, scores and facts."""
     rows = []
@@ -171,8 +167,7 @@ def subgroups(content: Content) -> pd.DataFrame:
     keys = ["subgroup", "value", "lesions", "images"]
 
     def read(row: dict) -> dict[str, Estimate]:
-        names = ("balanced_accuracy", "melanoma_sensitivity")
-        return {name: Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in names}
+        return {name: Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in SUBGROUP_MEASURES}
 
     tables = {result.unit.label: result.tables["subgroups"] for result in content.seeds}
     cells = {
