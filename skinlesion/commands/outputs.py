@@ -25,7 +25,7 @@ SIDECAR = Path("assets.extra/skinlesion.json")  # in a SavedModel
 def check_file(path: Path, inputs: Sequence[Path], kind: re.Pattern[bytes]) -> None:
     """Raise UserError if `path` is an input or a link to one, a file of another `kind`, or not writable."""
     if path.exists():
-        same = [str(file) for file in inputs if path.samefile(file)]
+        same = [str(file) for file in inputs if file.exists() and path.samefile(file)]
         refuse(bool(same), f"{path} would overwrite the input {listing(same)}")
         refuse(not starts_as(path, kind), f"{path} exists and was not written by this command")
     check_writable(path, path.parent)
@@ -42,6 +42,7 @@ def check_pictures(folder: Path) -> None:
 
 def check_savedmodel(folder: Path, inputs: Sequence[Path]) -> None:
     """Raise UserError if `folder` has an input, exists and is neither empty nor our SavedModel, or is not writable."""
+    refuse(not folder.name, f"--out {folder} has no name", "Give a new folder, as ./savedmodel")
     for file in inputs:
         refuse(file.resolve().is_relative_to(folder.resolve()), f"--out {folder} would overwrite the input {file}")
     if folder.exists():

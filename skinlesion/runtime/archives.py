@@ -41,6 +41,8 @@ class Member:
         try:
             with self.open() as stream:
                 content = stream.read(MAX_FILE + 1)  # a zip's own sizes are not trusted; zipfile checks the CRC-32
+        except PermissionError:
+            raise
         except Exception as error:  # for damaged bytes zipfile raises nearly anything
             raise UserError(f"{self} is damaged or unreadable ({type(error).__name__}). Download it again") from error
         if len(content) > MAX_FILE:
@@ -106,6 +108,8 @@ def list_zip(path: Path, archive: Path, key: str, stack: ExitStack) -> Iterator[
     """Yield every file of the zip at `path`, which is `archive` or inside of it; `stack` closes it."""
     try:
         opened = stack.enter_context(ZipFile(path))
+    except PermissionError:
+        raise
     except Exception as error:  # for damaged bytes zipfile raises nearly anything
         raise UserError(
             f"{printable(path)} is no zip, or is damaged or unreadable ({type(error).__name__}). Download it again, or "

@@ -75,6 +75,7 @@ def test_no_secret_is_ever_printed(here, home, capsys, monkeypatch):
     monkeypatch.setenv("KAGGLE_API_TOKEN", SECRET)
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{SECRET}@127.0.0.1:1")
     put(home / ".kaggle" / "kaggle.json", f'{{"username": "x", "key": "{SECRET}"}}')
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**12))
     here({"data.source": "kaggle"})
     for place in ("KAGGLE_API_TOKEN", "kaggle.json"):
         assert main(["doctor"]) == 0

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from skinlesion.__main__ import main
+from skinlesion.commands import outputs
 from skinlesion.commands.export import formats
 from skinlesion.commands.export.command import NAMES, SCRIPT
 from skinlesion.core import images, tables
@@ -124,6 +125,12 @@ def test_neither_the_model_nor_files_of_others_are_replaced(kind, name, exported
     assert tree(tmp_path) == before
 
 
+def test_a_folder_without_a_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"--out \. has no name"):
+        outputs.check_savedmodel(Path(), [])
+
+
 def test_operations_that_onnx_lacks_are_named(bundles, tmp_path, monkeypatch):
     monkeypatch.setattr("onnx.defs.has", lambda operation, **_: operation != "Conv")
     with pytest.raises(UserError, match=r"Conv\b.*--format savedmodel"):
@@ -194,6 +201,15 @@ def test_the_script_names_a_file_that_it_cannot_read(spoil, script, tmp_path, mo
     spoil(path, picture)
     with pytest.raises((ValueError, OSError), match=r"x\.jpg"):
         script["prepare"](path, steps)
+
+
+@pytest.mark.parametrize("content", [None, b"no model"])
+def test_the_script_names_a_model_that_it_cannot_read(content, script, tmp_path):
+    path = tmp_path / "modle.onnx"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"modle\.onnx is missing or no ONNX model"):
+        script["load"](path)
 
 
 def test_the_script_imports_nothing_of_this_package():

@@ -58,6 +58,13 @@ def test_what_cannot_be_submitted_is_refused_and_nothing_written(table, capsys):
     assert not Path("submission.csv").exists()
 
 
+def test_without_predictions_the_remedy_is_to_make_them(table, capsys):
+    assert main(["submission"]) == 0, "there is a file to be replaced"
+    paths.PREDICTIONS.unlink()
+    assert main(["submission"]) == 1
+    assert "dvc repro" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_challenge_s_own_program_computes_our_balanced_accuracy(table, tmp_path):
     """In an environment of its own: the program does not run beside our pins, nor with Python 3.13 or newer."""

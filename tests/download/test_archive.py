@@ -8,6 +8,7 @@ import pytest
 
 from skinlesion.download import archive as archive_module
 from skinlesion.download.archive import unpack
+from skinlesion.runtime import archives
 from skinlesion.runtime.errors import UserError
 from tests.helpers.archives import CSV, LAYOUT, PART, TABLE, read_tree, write_archive, zip_of
 
@@ -213,6 +214,20 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, target: Path, mon
 
     archive = write_archive(LAYOUT, "folder", tmp_path)
     monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match=str(archive)):
+        unpack(archive, target)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    kind: str, tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = write_archive(LAYOUT, kind, tmp_path)
+
+    def refuse(path: str | Path, *_: object, **__: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(*((archives, "ZipFile") if kind == "zip" else (Path, "open")), refuse)
     with pytest.raises(PermissionError, match=str(archive)):
         unpack(archive, target)
 

@@ -25,6 +25,7 @@ from skinlesion.runtime.paths import MODEL_CARD
 TITLE = "Skin lesion classification"
 SEED = 2018  # differs from the sample's, so no example is a training image
 ANSWER = Template(Path(__file__).with_name("answer.html").read_text(encoding="utf-8"), autoescape=True)
+CAVEAT = ANSWER.render(error=f"Trained on the synthetic sample. {wording.ON_SAMPLE}")
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 # On a phone the answer is below the upload, out of sight.
 SHOW_ANSWER = """() => {
@@ -38,12 +39,10 @@ THEME = gradio.themes.Default(font=["system-ui", "sans-serif"], font_mono=["mono
 def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
     """Build the page; `folder` is for the examples, and Gradio puts uploads into its subfolders."""
     examples = draw_examples(folder)
-    front_matter, card = read_card(model.path)
     # An upload is deleted with its answer; delete_cache (seconds) is for uploads that nobody waited for.
     with gradio.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(30, 60)) as page:
         gradio.Markdown(f"# {TITLE}\n> {RESEARCH_ONLY}")
-        if "synthetic-sample" in front_matter:
-            gradio.HTML(ANSWER.render(error=f"Trained on the synthetic sample. {wording.ON_SAMPLE}"))
+        caveat = gradio.HTML()
         with gradio.Row():
             with gradio.Column(scale=2, min_width=300):
                 options = {"label": "Image: drop, choose, paste or photograph", "height": 240, "elem_id": "upload"}
@@ -54,7 +53,7 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
             with gradio.Column(scale=3, min_width=300):
                 answer = gradio.HTML(elem_id="answer")
         with gradio.Accordion("About this model", open=False):
-            gradio.Markdown(card)
+            card = gradio.Markdown()
 
         def report_missing_model() -> str | dict:
             try:
@@ -74,6 +73,9 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
 
         options = {"api_visibility": "private", "show_progress_on": answer}
         page.load(report_missing_model, None, answer, **options)
+        # A model that is trained after the page was opened has its card with its first answer.
+        events = [page.load, answer.change]
+        gradio.on(events, lambda: read_card(model.path), None, [caveat, card], api_visibility="private")
         # `upload`, not `change`: emptying the box would be a change too, and would swallow a click at the same time.
         # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
         upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)
@@ -108,9 +110,9 @@ def draw_examples(folder: Path) -> list[Path]:
 
 
 def read_card(model: Path) -> tuple[str, str]:
-    """Read the model card beside `model`: its front matter (YAML, empty if it has none), and its text (Markdown)."""
+    """Read the model card beside `model`: a caveat (HTML) if it is of the synthetic sample, and the text (Markdown)."""
     path = model.with_name(MODEL_CARD.name)
     if not path.is_file():
         return "", "The model has no card yet. To write it, run: `dvc repro report`"
     *front_matter, text = path.read_text(encoding="utf-8").removeprefix("---\n").split("\n---\n", 1)
-    return "".join(front_matter), text.strip()
+    return CAVEAT if "synthetic-sample" in "".join(front_matter) else "", text.strip()

@@ -54,7 +54,10 @@ def load(model):
         return about, lambda batch: saved.serve(tf.constant(batch))["probabilities"].numpy()
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own have no other base
+        raise ValueError(f"{model} is missing or no ONNX model ({type(error).__name__}). Correct the path") from error
     about = json.loads(session.get_modelmeta().custom_metadata_map["skinlesion"])
     return about, lambda batch: session.run(["probabilities"], {"image": batch})[0]
 

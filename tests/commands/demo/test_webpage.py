@@ -1,5 +1,6 @@
 """The answers on the page are those of the library."""
 
+import gradio
 import numpy as np
 import pytest
 
@@ -74,7 +75,18 @@ def test_examples_look_like_the_drawings_that_a_model_was_trained_on_and_a_plain
 @pytest.mark.parametrize(("dataset", "synthetic"), [("synthetic-sample", True), ("ham10000", False)])
 def test_the_card_is_shown_without_its_front_matter_which_names_the_dataset(dataset, synthetic, tmp_path):
     (tmp_path / "MODEL_CARD.md").write_text(f"---\ndatasets:\n- {dataset}\n---\n\n# Not synthetic-sample\n")
-    front_matter, text = webpage.read_card(tmp_path / "model.keras")
-    assert ("synthetic-sample" in front_matter) == synthetic
-    assert text == "# Not synthetic-sample"
-    assert "dvc repro report" in webpage.read_card(tmp_path / "elsewhere" / "model.keras")[1]
+    assert webpage.read_card(tmp_path / "model.keras") == (
+        webpage.CAVEAT if synthetic else "",
+        "# Not synthetic-sample",
+    )
+
+
+def test_the_card_of_a_model_that_is_trained_later_is_shown_at_the_next_answer(tmp_path):
+    page = webpage.build_page(LazyClassifier(tmp_path / "model.keras"), tmp_path)
+    (shown,) = (
+        event for event in page.fns.values() if any(isinstance(part, gradio.Markdown) for part in event.outputs)
+    )
+    assert [name for _, name in shown.targets] == ["load", "change"]
+    assert "dvc repro report" in shown.fn()[1]
+    (tmp_path / "MODEL_CARD.md").write_text("---\ndatasets:\n- synthetic-sample\n---\n\n# A model\n")
+    assert shown.fn() == (webpage.CAVEAT, "# A model")
