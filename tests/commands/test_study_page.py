@@ -23,7 +23,7 @@ from tests.report.conftest import make_predictions
 
 LESIONS = {"akiec": 4, "bcc": 4, "bkl": 6, "df": 3, "mel": 12, "nv": 20, "vasc": 3}
 ALL, DRAWS = list(CODES), 100
-ROW = {"title": "Ours", "preset": "ham10000", "seeds": [17], "set": []}
+ROW = {"title": "Ours", "preset": "ham10000", "seeds": [17], "set": [], "short": True}
 ROWS = [
     {**ROW, "system": "ours", "protocols": ["lesion"], "seeds": [17, 18]},
     {**ROW, "system": "ours", "protocols": ["lesion"], "folds": 2},
@@ -91,6 +91,7 @@ def read(plan: Path) -> dict[str, recorded.Result]:
 @pytest.mark.chain
 def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(study, tmp_path, tree):
     target = tmp_path / "docs" / "page.md"
+    (tmp_path / "front.md").write_text("<!-- table: short --><!-- end -->")
     page.write(study, target)
     first = tree(tmp_path / "docs")
     parts = {f"{name}.csv" for name in page.TABLES} | {f"{name}.svg" for name in page.FIGURES}
@@ -104,7 +105,16 @@ def test_the_page_is_the_same_bytes_again_and_keeps_what_is_written_by_hand(stud
     assert row.count("not run") == 0
     assert "| not run | not run | - | - |" in next(line for line in text.splitlines() if "needs a GPU" in line)
     assert all(len(pd.read_csv(tmp_path / "docs" / "page" / f"{name}.csv")) for name in page.TABLES)
-    page.write(study, target)
+    table = pd.read_csv(tmp_path / "docs" / "page" / "short.csv", index_col="system")
+    assert [*table.index] == ["Ours", "Ours, ensemble", "Ours, folds", "GAP"], (
+        "no second seed, and none that is not run"
+    )
+    assert table.loc["GAP", "by image balanced_accuracy"] == pytest.approx(
+        recorded.score(read(study)["gap-image-seed17"].select(), STUDY)["balanced_accuracy"].value, abs=1e-5
+    )
+    page.write(study, target, other := tmp_path / "front.md")
+    assert "| Ours, folds | - | - |" in other.read_text()
+    other.unlink()
     assert tree(tmp_path / "docs") == first
 
 
@@ -309,10 +319,11 @@ def test_a_plan_with_two_runs_of_a_name_is_refused(rows, tmp_path):
 @pytest.mark.chain
 def test_the_committed_page_follows_from_the_committed_record(tmp_path, monkeypatch, tree):
     monkeypatch.chdir(ROOT)
-    shutil.copy("docs/results.md", tmp_path)
-    page.write(Path("results/plan.yaml"), tmp_path / "results.md")
+    pages = [Path(shutil.copy(name, tmp_path)) for name in ("docs/results.md", "README.md")]
+    page.write(Path("results/plan.yaml"), *pages)
     made, there = tree(tmp_path), tree(ROOT / "docs" / "results")
     assert made.pop("results.md") == Path("docs/results.md").read_bytes()
+    assert made.pop("README.md") == Path("README.md").read_bytes()
     figures = {name for name in made if name.endswith(".svg")}
     assert {name for name in there if name.endswith(".svg")} == {Path(name).name for name in figures}
     assert {f"results/{name}": content for name, content in there.items() if name.endswith(".csv")} == {

@@ -44,7 +44,7 @@ def tell_failed(failed: list[str], planned: list) -> int:
 def page(arguments: argparse.Namespace) -> None:
     from skinlesion.commands.study import page
 
-    for path in page.write(arguments.plan, arguments.page):
+    for path in page.write(arguments.plan, *arguments.page):
         print(path)
 
 
@@ -84,8 +84,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     run_parser.set_defaults(function=run)
     purpose = "write plots/study.csv and plots/study.md from the finished experiments"
     commands.add_parser("table", help=purpose, description=purpose).set_defaults(function=table)
-    purpose = "write the tables and figures of docs/results.md from the recorded runs of a plan alone"
+    purpose = "write the tables and figures of docs/results.md and README.md from the recorded runs of a plan alone"
     page_parser = commands.add_parser("page", help=purpose, description=purpose)
     page_parser.add_argument("--plan", type=Path, default=Path("results/plan.yaml"), help="default: %(default)s")
-    page_parser.add_argument("--page", type=Path, default=Path("docs/results.md"), help="default: %(default)s")
+    pages, beside = [Path("docs/results.md"), Path("README.md")], "tables and figures are also files beside the first"
+    shown = f"default: {' '.join(map(str, pages))}; {beside}"
+    page_parser.add_argument("--page", type=Path, nargs="+", default=pages, metavar="FILE", help=shown)
     page_parser.set_defaults(function=page)

@@ -17,7 +17,8 @@ from skinlesion.runtime.params.rows import Count, Section, Seed
 class Row(Section):
     """Runs of one system: each protocol with each seed, or each fold of a cross-validation.
 
-    set: overrides `key=value` after those of the study. omitted: why it runs only where somebody names it.
+    set: overrides `key=value` after those of the study. omitted: why it runs only where somebody names it. short: it is
+    in the short table, too.
     """
 
     system: Annotated[str, Field(pattern=r"^\w+$")]
@@ -28,6 +29,7 @@ class Row(Section):
     folds: Count | None = None
     set: list[str]
     omitted: str | None = None
+    short: bool = False
 
     @model_validator(mode="after")
     def check(self) -> "Row":

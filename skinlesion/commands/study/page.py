@@ -21,26 +21,21 @@ from skinlesion.report.wording import name_measure
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file, replace_folder
 
-PART = re.compile(r"(<!-- (table|figure): (\w+) -->)\s.*?(<!-- end -->)", re.DOTALL)
+PART = re.compile(r"(<!-- (table|figure): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
 EMPTY = "\nNo run of it has finished.\n\n"
 
 
-def write(plan: Path, page: Path) -> list[Path]:
-    """Write the parts of `page`, and beside it a folder with each table as CSV and each figure; return both.
+def write(plan: Path, page: Path, *others: Path) -> list[Path]:
+    """Write the parts of all pages, and beside the first a folder with each table as CSV and each figure.
 
-    Raises UserError for a part of another name, or a plan or page that is missing.
+    Returns what it wrote. Raises UserError for a part of another name, or a plan or page that is missing.
     """
     study = listed.read(plan)
     results = read_results(plan.parent, study)
     sets = {(name, split): result.select(split) for name, result in results.items() for split in SETS}
     scores = {key: score(rows, study) for key, rows in sets.items() if len(rows)}
     content = Content(plan.as_posix(), study, results, scores, inflation.measure(results, study))
-    try:
-        text = page.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"{page} is missing. Write it with parts such as <!-- table: systems --> <!-- end -->"
-        ) from None
+    texts = {path: read(path) for path in (page, *others)}
     folder, parts = page.with_suffix(""), {}
     if folder.resolve() == plan.parent.resolve():
         raise UserError(f"The tables of {page} would replace the record in {folder}. Give the page another name")
@@ -53,10 +48,19 @@ def write(plan: Path, page: Path) -> list[Path]:
             if drawn := draw(content):
                 (target / f"{name}.svg").write_bytes(drawn[0])
             parts["figure", name] = f"\n![{drawn[1]}]({folder.name}/{name}.svg)\n\n" if drawn else EMPTY
-        text = fill(text, parts, page)
-    with replace_file(page) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-    return [page, folder]
+        texts = {path: fill(text, parts, path) for path, text in texts.items()}
+    for path, text in texts.items():
+        with replace_file(path) as partial:
+            partial.write_text(text, encoding="utf-8", newline="\n")
+    return [*texts, folder]
+
+
+def read(page: Path) -> str:
+    try:
+        return page.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        remedy = "Write it with parts such as <!-- table: systems --> <!-- end -->"
+        raise UserError(f"{page} is missing. {remedy}") from None
 
 
 def fill(text: str, parts: dict[tuple[str, str], str], page: Path) -> str:

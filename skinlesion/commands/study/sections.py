@@ -11,6 +11,7 @@ from skinlesion.commands.preset import presets
 from skinlesion.commands.study.comparison import FURTHER, MEASURES, duration, published_cell
 from skinlesion.commands.study.inflation import POOLED
 from skinlesion.commands.study.listed import Study, Unit, list_units
+from skinlesion.commands.study.plan import PROTOCOLS
 from skinlesion.commands.study.recorded import Result, to_predictions
 from skinlesion.evaluate import plots, referral
 from skinlesion.evaluate.external import SPLIT
@@ -56,32 +57,52 @@ class Content:
         return {split: words for split, words in SETS.items() if (result.unit.name, split) in self.scores}
 
 
-def systems(content: Content) -> pd.DataFrame:
-    """A row per system and seed, or pool: published, by image, by lesion, ISIC 2018, epochs, time, command."""
+def pair_units(study: Study) -> dict[tuple[str, str], dict[str, Unit]]:
+    """The units of each system and seed, or pool, by protocol; without single folds."""
     pairs: dict[str, dict[str, dict[str, Unit]]] = {}
-    for unit in list_units(content.study):
+    for unit in list_units(study):
         if unit.members or not unit.row.folds:
             pairs.setdefault(unit.row.system, {}).setdefault(unit.label, {})[unit.protocol] = unit
+    return {(system, label): units for system, by_label in pairs.items() for label, units in by_label.items()}
+
+
+def systems(content: Content) -> pd.DataFrame:
+    """A row per system and seed, or pool: published, by image, by lesion, ISIC 2018, epochs, time, command."""
     rows = []
-    for system, by_label in pairs.items():
-        for label, units in by_label.items():
-            image, lesion = units.get("image"), units.get("lesion")
-            row = (lesion or image).row
-            done = [content.results[unit.name] for unit in (image, lesion) if unit and unit.name in content.results]
-            cells = {
-                "system": row.title,
-                "runs": label,
-                "published": describe_published(row.preset),
-                "reproduced (image)": find_scores(content, image),
-                "honest (lesion)": find_scores(content, lesion),
-                "ISIC 2018 (lesion)": find_scores(content, lesion, SPLIT),
-                "epochs": ", ".join(sum_up(result, "epochs", str) for result in done) or NONE,
-                "training time": ", ".join(sum_up(result, "train_seconds", duration) for result in done) or NONE,
-                "command": f"`skinlesion study run --plan {content.plan} {system}`",
-                "left out": row.omitted or NONE,
-            }
-            rows.append(cells)
+    for (system, label), units in pair_units(content.study).items():
+        row = next(iter(units.values())).row
+        named = [units[protocol].name for protocol in PROTOCOLS if protocol in units]
+        done = [content.results[name] for name in named if name in content.results]
+        cells = {
+            "system": row.title,
+            "runs": label,
+            "published": describe_published(row.preset),
+            "reproduced (image)": find_scores(content, units.get("image")),
+            "honest (lesion)": find_scores(content, units.get("lesion")),
+            "ISIC 2018 (lesion)": find_scores(content, units.get("lesion"), SPLIT),
+            "epochs": ", ".join(sum_up(result, "epochs", str) for result in done) or NONE,
+            "training time": ", ".join(sum_up(result, "train_seconds", duration) for result in done) or NONE,
+            "command": f"`skinlesion study run --plan {content.plan} {system}`",
+            "left out": row.omitted or NONE,
+        }
+        rows.append(cells)
     return pd.DataFrame(rows)
+
+
+def short(content: Content) -> pd.DataFrame:
+    """A row per system with `short`, of its first seed or a pool, if it has finished: balanced accuracy."""
+    rows = []
+    for (_, label), units in pair_units(content.study).items():
+        row, measure = next(iter(units.values())).row, "balanced_accuracy"
+        scores = [find_scores(content, units.get(protocol)) for protocol in PROTOCOLS]
+        scores.append(find_scores(content, units.get("lesion"), SPLIT))
+        finished = any(isinstance(cell, dict) for cell in scores)
+        if row.short and finished and label in (f"seed{row.seeds[0]}", "ensemble", "folds"):
+            cells = ({measure: cell[measure]} if isinstance(cell, dict) else cell for cell in scores)
+            name = row.title if label.startswith("seed") else f"{row.title}, {label}"
+            published = presets.load(row.preset).published.get("accuracy")
+            rows.append((name, published, *cells))
+    return pd.DataFrame(rows, columns=["system", "published: Accuracy", "by image", "by lesion", "ISIC 2018"])
 
 
 def describe_published(preset: str) -> str:
@@ -219,5 +240,5 @@ def leakage(content: Content) -> pd.DataFrame:
 
 TABLES: dict[str, Callable[[Content], pd.DataFrame]] = {
     table.__name__: table
-    for table in (systems, runs, classes, leakage, differences, calibration, risk_coverage, subgroups, floors)
+    for table in (systems, short, runs, classes, leakage, differences, calibration, risk_coverage, subgroups, floors)
 }
