@@ -28,7 +28,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, balance_params: Balanc
 
     Returns:
         a row per original and per copy: path, image_id, group, dx, augmented, operations (the recipe), balanced
-        (whether the row is one of the per_class rows of its class); originals first, each part sorted by path.
+        (whether the row is one of the per_class rows of its class); originals first, both in the order of `table`.
     """
     originals = table[["image_id", "group", "dx"]].assign(
         path=[(folder / f"{image_id}.png").as_posix() for image_id in table["image_id"]],

@@ -78,12 +78,6 @@ def draw_jpeg(view: View, seed: int) -> bytes:
     return encode_jpeg(draw_image(view.cohort.appearance, seed, view.physical, view.number))
 
 
-def planted_duplicates() -> list[tuple[str, str]]:
-    """List the pairs of image_ids that show one lesion under two lesion_ids: the first view under each."""
-    ids = {(view.physical, view.number): view.image_id for view in sample_views()}
-    return [tuple(sorted((ids[first, 0], ids[first, SECOND_VISIT]))) for first, _ in PLANTED]
-
-
 def metadata_row(view: View, seed: int) -> dict[str, str | float | None]:
     """Return the metadata of one image. They depend on the seed and the physical lesion only: its views agree."""
     ids = {"lesion_id": view.lesion_id, "image_id": view.image_id, "dx": view.cohort.dx}

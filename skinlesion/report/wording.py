@@ -18,12 +18,14 @@ PROTOCOLS_AT_LENGTH = {
         "original images at natural class frequencies, and no augmented copies."
     ),
     "image": (
-        "Images are split without regard to lesions, augmented copies included, so views and copies of one lesion are "
-        "in both training and test. This reproduces published figures. For an estimate on new patients, run with "
-        "split.protocol: lesion. The test split is balanced too, so natural probabilities and the decision curve do "
-        "not suit it."
+        "Images are split without regard to lesions, so images of one lesion are in both training and test. This "
+        "reproduces published figures. For an estimate on new patients, run with split.protocol: lesion."
     ),
 }
+BALANCED_TEST = (
+    "Augmented copies are split too, and the test split is balanced, so natural probabilities and the decision curve "
+    "do not suit it."
+)
 MEASURES = {
     "f1_macro": "F1, macro",
     "f1_weighted": "F1, weighted",
@@ -68,6 +70,12 @@ def read_estimate(inputs: Inputs, name: str, on: str = "test") -> Estimate:
     return Estimate(figures.get(name), interval.get("low"), interval.get("high"))
 
 
+def describe_protocol(inputs: Inputs) -> str:
+    """Say what the split keeps together, and whether the test images are balanced."""
+    balanced = inputs.protocol == "image" and inputs.params["balance"]["per_class"] is not None
+    return " ".join([PROTOCOLS_AT_LENGTH[inputs.protocol], *([BALANCED_TEST] if balanced else [])])
+
+
 def describe_external(inputs: Inputs) -> str:
     """Say what the external set is, how many images were scored, and how many were left out."""
     external = inputs.metrics["external"]
@@ -92,7 +100,7 @@ def describe_leaks(inputs: Inputs) -> str:
         f"{count(leaked)} of {count(total)} test images ({leaked / total:.0%}) have a sibling in train: a copy, or "
         "another image of the same lesion."
     )
-    if not leaked:
+    if not leaked or not clean:
         return line
     scores = [rows[stratum]["balanced_accuracy"] for stratum in (WITH, WITHOUT)]
     if any(map(missing, scores)):

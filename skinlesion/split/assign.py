@@ -61,15 +61,22 @@ def deal(units: pd.DataFrame, split_params: Split, noun: str) -> pd.Series:
     parts = []
     for code, members in units.sort_values("rank").groupby("dx"):
         if len(members) < needed:
+            fewer = ", set a smaller split.folds" if needed > len(SPLITS) else ""
             raise UserError(
                 f"Class {code} has too few {noun} to split: {len(members)}, but {needed} are needed. "
-                f"Add {noun}, or remove the class from the metadata"
+                f"Add {noun}{fewer}, or remove the class from the metadata"
             )
         images = members["images"].to_numpy()
         split = pd.Series("test", index=members["unit"])
         if split_params.folds:
             fold = cut(images, [1 / split_params.folds] * split_params.folds)
             rest = [*np.flatnonzero(fold > split_params.fold), *np.flatnonzero(fold < split_params.fold)]
+            if len(rest) < 2:
+                left = f"of which fold {split_params.fold} leaves {len(rest)} for validation and train"
+                raise UserError(
+                    f"Class {code} has too few {noun} to split: {len(members)}, {left}. "
+                    f"Add {noun}, or set a larger split.folds"
+                )
             validation = split_params.validation / (split_params.validation + split_params.train)
             names = np.array(["validation", "train"])
             split.iloc[rest] = names[cut(images[rest], [validation, 1 - validation])]

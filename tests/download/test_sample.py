@@ -98,7 +98,9 @@ def test_another_seed_changes_the_patients_but_no_id(metadata):
 
 def test_the_duplicates_file_lists_the_planted_pairs(metadata):
     listed = pd.read_csv(ROOT / "presets" / "duplicates" / "sample.csv", comment="#")
-    assert list(listed.itertuples(index=False, name=None)) == sample.planted_duplicates()
+    ids = {(view.physical, view.number): view.image_id for view in sample.sample_views()}
+    planted = [tuple(sorted((ids[first, 0], ids[first, sample.SECOND_VISIT]))) for first, _ in sample.PLANTED]
+    assert list(listed.itertuples(index=False, name=None)) == planted
     assert len(listed) == 4
     by_image = metadata.set_index("image_id")
     first, second = by_image.loc[listed.image_id_1], by_image.loc[listed.image_id_2]

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.report import bars, card, curves, figures, page
+from skinlesion.report import bars, card, curves, figures, page, wording
 from skinlesion.report.figures import Chart
 from skinlesion.report.inputs import PICTURES, Inputs
 
@@ -161,7 +161,8 @@ def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
             [(1400, "akiec bkl mel nv", 0.9112), (1180, "bkl mel nv", 0.951), (220, "bkl mel nv", 0.5984)],
             ["1,180 of 1,400 test images (84%)", "(bkl, mel, nv): 0.951 with a sibling, 0.598 without (220 images)"],
         ),
-        ([(30, "mel nv", 0.9), (30, "mel nv", 0.9), (0, "", nan)], ["30 of 30 test images (100%)", "share no class"]),
+        ([(30, "mel nv", 0.9), (30, "mel nv", 0.9), (0, nan, nan)], ["30 of 30 test images (100%)"]),
+        ([(10, "mel nv", 0.9), (4, nan, nan), (6, nan, nan)], ["4 of 10 test images (40%)", "share no class"]),
         ([(30, "mel nv", 0.85), (3, "nv", 0.9), (27, "nv", 0.8)], ["3 of 30 test images (10%)"]),
     ],
 )
@@ -171,8 +172,20 @@ def test_leaked_images_are_counted_and_compared_in_the_headline(
     name: str, rows: list[tuple], words: list[str], request: pytest.FixtureRequest
 ) -> None:
     text = page.render(with_leaks(request.getfixturevalue(name), *rows))
-    assert all(word in text_of(text, "header") for word in words)
+    header = text_of(text, "header")
+    assert all(word in header for word in words)
+    assert ("share no class" in header) is ("share no class" in words)
     assert '<div class="bad">' in text
+
+
+@pytest.mark.parametrize(
+    ("protocol", "per_class", "balanced"), [("image", 2000, True), ("image", None, False), ("lesion", 2000, False)]
+)
+def test_copies_in_test_are_named_where_there_are_any(
+    protocol: str, per_class: int | None, balanced: bool, make_inputs: Callable
+) -> None:
+    inputs = make_inputs({"split.protocol": protocol, "balance.per_class": per_class})
+    assert ("test split is balanced" in wording.describe_protocol(inputs)) is balanced
 
 
 def test_shares_are_of_the_class_and_unknown_is_last() -> None:

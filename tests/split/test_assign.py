@@ -113,7 +113,8 @@ def test_the_smallest_class_is_in_every_split(
     [
         (FRACTIONS, 2, None, r"df.*lesions.*2.*3"),
         (IMAGE, 5, 2, r"df.*images.*2.*3"),
-        (FRACTIONS.model_copy(update={"folds": 5}), 4, None, r"df.*lesions.*4.*5"),
+        (FRACTIONS.model_copy(update={"folds": 5}), 4, None, r"df.*lesions.*4.*5.*smaller split\.folds"),
+        (FRACTIONS.model_copy(update={"folds": 2, "fold": 1}), 3, None, r"df.*lesions.*3.*fold 1 leaves 1.*larger"),
     ],
 )
 def test_a_class_that_is_too_small_is_refused_with_its_number(
