@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from skinlesion.commands.study.inflation import POOLED
+from skinlesion.commands.study.inflation import POOLED, WAYS
 from skinlesion.commands.study.recorded import to_predictions
 from skinlesion.commands.study.sections import SETS, Content
 from skinlesion.evaluate import plots, referral
@@ -27,8 +27,8 @@ def leakage(content: Content) -> Drawn | None:
     table = content.inflation
     if table.empty:
         return None
-    names = [*table["recipe"][table["recipe"] != POOLED].unique(), POOLED]
-    ways = list(table.groupby("way", sort=False))
+    names = list(table["recipe"].unique())
+    ways = [(way, rows) for way in WAYS if len(rows := table[table["way"] == way])]
 
     def draw(figure: Figure) -> None:
         for axes, (way, rows) in zip(

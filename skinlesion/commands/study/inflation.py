@@ -25,8 +25,8 @@ def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
     A draw of lesions is the same in all sets, so that recipes with common test images are not taken as independent.
 
     Returns:
-        Columns recipe (POOLED: the mean of those above it), way (one of WAYS), images (of each side) and difference, in
-        the order of WAYS. No row where no run has finished.
+        Columns recipe (POOLED, at the end: the mean of those above), way (one of WAYS), images (of each side) and
+        difference. No row where no run has finished.
     """
     by_image = [result for result in results.values() if result.unit.protocol == "image" and not result.unit.members]
     recipes = [(name_recipe(result), choose_sides(result, results)) for result in by_image]
@@ -46,14 +46,14 @@ def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
             within, control = (np.subtract(*scores[way]) for way in (WITHIN, CONTROL))
             scores[CONTROL] = tuple(np.where(np.isfinite(within[0]), side, np.nan) for side in scores[CONTROL])
             scores[BEYOND] = within, control
-        for way, (first, second) in scores.items():
+        for way in (way for way in WAYS if way in scores):
+            first, second = scores[way]
             if (shared := np.isfinite(first[0] - second[0])).any():
                 averages = [average(values[:, shared]) for values in (first, second, first - second)]
                 drawn.setdefault(way, []).append(averages)
                 images = " against ".join(f"{len(rows):,}" for rows in sides.get(way, ()))
                 table.append((recipe, way, images, summarize(*averages)))
-    table += [(POOLED, way, "", summarize(*np.mean(averages, axis=0))) for way, averages in drawn.items()]
-    table.sort(key=lambda row: WAYS.index(row[1]))
+    table += [(POOLED, way, "", summarize(*np.mean(drawn[way], axis=0))) for way in WAYS if way in drawn]
     return pd.DataFrame(table, columns=["recipe", "way", "images", "difference"])
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from skinlesion.commands.compare import paired
 from skinlesion.commands.preset import presets
 from skinlesion.commands.study.comparison import FURTHER, MEASURES, duration, published_cell
-from skinlesion.commands.study.inflation import POOLED
+from skinlesion.commands.study.inflation import WAYS
 from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.commands.study.plan import PROTOCOLS
 from skinlesion.commands.study.recorded import Result, to_predictions
@@ -234,8 +234,8 @@ def leakage(content: Content) -> pd.DataFrame:
     for recipe, way, images, difference in content.inflation.itertuples(index=False):
         cell = {"difference": difference} | ({"images": images} if images else {})
         rows.setdefault(recipe, {"recipe": recipe})[way] = cell
-    pooled = [rows.pop(POOLED)] if rows else []
-    return pd.DataFrame([*rows.values(), *pooled])
+    measured = (way for way in WAYS if any(way in row for row in rows.values()))
+    return pd.DataFrame(rows.values(), columns=["recipe", *measured])
 
 
 TABLES: dict[str, Callable[[Content], pd.DataFrame]] = {
