@@ -212,6 +212,13 @@ def test_the_script_names_a_model_that_it_cannot_read(content, script, tmp_path)
         script["load"](path)
 
 
+def test_the_script_names_a_package_that_it_lacks(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), str(tmp_path / "model.onnx"), "lesion.jpg"])
+    with pytest.raises(SystemExit, match=r"onnxruntime is not installed\. Run: pip install onnxruntime"):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
 def test_the_script_imports_nothing_of_this_package():
     tree = ast.parse(SCRIPT.read_text(encoding="utf-8"))
     lines = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]

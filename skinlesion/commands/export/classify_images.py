@@ -83,5 +83,7 @@ if __name__ == "__main__":
             print(path, *(f"{value:.6f}" for value in values), sep="\t")
     except KeyError as error:
         sys.exit(f"{sys.argv[1]} has no {error}. Export the model again")
+    except ImportError as error:
+        sys.exit(f"{error.name} is not installed. Run: pip install {error.name}")
     except (ValueError, OSError) as error:
         sys.exit(str(error))
