@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skinlesion.commands.dvc import read_dvc, start, start_dvc
 from skinlesion.commands.study.plan import Run
+from skinlesion.commands.study.record import find_head
 from skinlesion.commands.study.runs import finish, follow_output, keep_finished, label_missing, name_log, override_words
 from skinlesion.report.provenance import git
 from skinlesion.runtime import cluster, paths, processes
@@ -92,7 +93,7 @@ def check_address(address: str) -> str:
 
 def find_origin() -> tuple[str, str]:
     """Find the URL of the Git remote and the commit; raise UserError if a worker could not get commit or data."""
-    url, commit = git(Path(), "remote", "get-url", REMOTE), git(Path(), "rev-parse", "HEAD")
+    url, commit = git(Path(), "remote", "get-url", REMOTE), find_head()
     if url is None or commit is None:
         raise UserError(
             f"This folder has no Git remote {REMOTE}, from which workers clone. Run: git remote add {REMOTE} URL"

@@ -94,10 +94,10 @@ def short(content: Content) -> pd.DataFrame:
     rows = []
     for (_, label), units in pair_units(content.study).items():
         row, measure = next(iter(units.values())).row, "balanced_accuracy"
-        scores = [find_scores(content, units.get(protocol)) for protocol in PROTOCOLS]
-        scores.append(find_scores(content, units.get("lesion"), SPLIT))
-        finished = any(isinstance(cell, dict) for cell in scores)
+        finished = any(unit.name in content.results for unit in units.values())
         if row.short and finished and label in (f"seed{row.seeds[0]}", "ensemble", "folds"):
+            scores = [find_scores(content, units.get(protocol)) for protocol in PROTOCOLS]
+            scores.append(find_scores(content, units.get("lesion"), SPLIT))
             cells = ({measure: cell[measure]} if isinstance(cell, dict) else cell for cell in scores)
             name = row.title if label.startswith("seed") else f"{row.title}, {label}"
             published = presets.load(row.preset).published.get("accuracy")
