@@ -62,24 +62,30 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
                 return ANSWER.render(error=f"{error}. This page works then without a restart.")
             return gradio.skip()  # "" would erase an answer that came first
 
-        def answer_upload(sent: dict | None) -> tuple[None, str]:
+        def answer_upload(sent: dict | None) -> str:
             path = uploads.find_upload((sent or {}).get("path"), folder)
             if path is None:
-                return None, ANSWER.render(error="This file was not uploaded here. Upload it again.")
+                return ANSWER.render(error="This file was not uploaded here. Upload it again.")
             try:
-                return None, answer_image(model, path)
+                return answer_image(model, path)
             finally:
                 path.unlink(missing_ok=True)
 
+        # A model that is trained after the page was opened has its card with its first answer. The card has no event of
+        # its own after an answer: Gradio loses a click that comes while another event ends.
+        def add_card(answer: str) -> tuple[str, str, str]:
+            return answer, *read_card(model.path)
+
         options = {"api_visibility": "private", "show_progress_on": answer}
         page.load(report_missing_model, None, answer, **options)
-        # A model that is trained after the page was opened has its card with its first answer.
-        events = [page.load, answer.change]
-        gradio.on(events, lambda: read_card(model.path), None, [caveat, card], api_visibility="private")
+        page.load(lambda: read_card(model.path), None, [caveat, card], api_visibility="private")
+        shown = [answer, caveat, card]
         # `upload`, not `change`: emptying the box would be a change too, and would swallow a click at the same time.
         # Not preprocessed: Gradio would open the file, and say only "Error" where it cannot.
-        upload.upload(answer_upload, upload, [upload, answer], preprocess=False, **options)
-        gallery.click(lambda number: answer_image(model, examples[number]), gallery, answer, **options)
+        upload.upload(
+            lambda sent: (*add_card(answer_upload(sent)), None), upload, [*shown, upload], preprocess=False, **options
+        )
+        gallery.click(lambda number: add_card(answer_image(model, examples[number])), gallery, shown, **options)
         gradio.on([upload.upload, gallery.click, answer.change], None, [], js=SHOW_ANSWER, api_visibility="private")
     return page.queue(api_open=False, max_size=32)
 

@@ -1,6 +1,5 @@
 """The answers on the page are those of the library."""
 
-import gradio
 import numpy as np
 import pytest
 
@@ -83,10 +82,9 @@ def test_the_card_is_shown_without_its_front_matter_which_names_the_dataset(data
 
 def test_the_card_of_a_model_that_is_trained_later_is_shown_at_the_next_answer(tmp_path):
     page = webpage.build_page(LazyClassifier(tmp_path / "model.keras"), tmp_path)
-    (shown,) = (
-        event for event in page.fns.values() if any(isinstance(part, gradio.Markdown) for part in event.outputs)
-    )
-    assert [name for _, name in shown.targets] == ["load", "change"]
-    assert "dvc repro report" in shown.fn()[1]
+    events = {event.targets[0][1]: event for event in page.fns.values() if len(event.outputs) > 1}
+    assert {*events} == {"load", "upload", "click"}, "each answer writes the card too"
+    assert "dvc repro report" in events["load"].fn()[1]
     (tmp_path / "MODEL_CARD.md").write_text("---\ndatasets:\n- synthetic-sample\n---\n\n# A model\n")
-    assert shown.fn() == (webpage.CAVEAT, "# A model")
+    assert events["click"].fn(0)[1:] == (webpage.CAVEAT, "# A model")
+    assert events["upload"].fn(None)[1:] == (webpage.CAVEAT, "# A model", None)
