@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
+from skinlesion.commands.study.content import SETS, Content
 from skinlesion.commands.study.inflation import POOLED, WAYS
 from skinlesion.commands.study.recorded import to_predictions
-from skinlesion.commands.study.sections import SETS, Content
 from skinlesion.evaluate import plots, referral
 from skinlesion.evaluate.external import SPLIT
 from skinlesion.evaluate.metrics import count_confusions

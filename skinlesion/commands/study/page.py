@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from skinlesion.commands.compare.paired import Difference
-from skinlesion.commands.study import inflation, listed
+from skinlesion.commands.study import details, inflation, listed, overview
+from skinlesion.commands.study.content import SETS, Content
 from skinlesion.commands.study.drawings import FIGURES
 from skinlesion.commands.study.recorded import read_results, score
-from skinlesion.commands.study.sections import SETS, TABLES, Content
 from skinlesion.core import tables
 from skinlesion.report.table import NONE, Estimate, Table, count, markdown, missing, number
 from skinlesion.report.wording import name_measure
@@ -22,6 +23,14 @@ from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file, replace_folder
 
 PART = re.compile(r"(<!-- (table|figure): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
+TABLES: dict[str, Callable[[Content], pd.DataFrame]] = {
+    table.__name__: table
+    for table in (
+        *(overview.systems, overview.short, overview.runs),
+        *(details.classes, details.leakage, details.differences, details.calibration, details.risk_coverage),
+        *(details.subgroups, details.floors),
+    )
+}
 EMPTY = "\nNo run of it has finished.\n\n"
 
 
