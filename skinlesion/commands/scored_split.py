@@ -34,7 +34,7 @@ def read_split(path: Path, split: str, name: str) -> Predictions:
     rows = table[table["split"] == split]
     if rows.empty:
         others = " or ".join(f"--split {other}" for other in table["split"].unique())
-        scored = "Score a second set (external.source in params.yaml, then dvc repro)" if split == "external" else ""
+        scored = "Score an external set (external.source in params.yaml, then dvc repro)" if split == "external" else ""
         remedy = f"{scored or 'Run dvc repro'}{f', or use {others}' if others else ''}"
         raise UserError(f"{name} has no row of split {split}. {remedy}")
     check_rows(rows, name)

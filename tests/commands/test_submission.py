@@ -23,7 +23,7 @@ SCORER = ("isic-challenge-scoring==5.6.0", "pandas<3")  # it calls what pandas 3
 
 @pytest.fixture
 def table(tmp_path, monkeypatch) -> pd.DataFrame:
-    """Predictions of split test and of a second set, with a decision rule's columns, in the current folder."""
+    """Predictions of split test and of an external set, with a decision rule's columns, in the current folder."""
     monkeypatch.chdir(tmp_path)
     table = make_predictions(dict.fromkeys(CODES, 6))
     table["split"] = table["split"].replace("validation", "external")

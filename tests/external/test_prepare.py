@@ -1,4 +1,4 @@
-"""A second set is resized as merge resizes, and refused where it would mislead."""
+"""An external set is resized as merge resizes, and refused where it would mislead."""
 
 from collections.abc import Callable
 from io import BytesIO
