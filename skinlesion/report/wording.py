@@ -19,7 +19,7 @@ PROTOCOLS_AT_LENGTH = {
     ),
     "image": (
         "Images are split without regard to lesions, so images of one lesion are in both training and test. This "
-        "reproduces published figures. For an estimate on new patients, run with split.protocol: lesion."
+        "repeats the protocol of published systems."
     ),
 }
 BALANCED_TEST = (
@@ -100,7 +100,10 @@ def describe_leaks(inputs: Inputs) -> str:
         f"{count(leaked)} of {count(total)} test images ({leaked / total:.0%}) have a sibling in train: a copy, or "
         "another image of the same lesion."
     )
-    if not leaked or not clean:
+    if not leaked:
+        return line
+    line += " For a score on new lesions, run with split.protocol: lesion."
+    if not clean:
         return line
     scores = [rows[stratum]["balanced_accuracy"] for stratum in (WITH, WITHOUT)]
     if any(map(missing, scores)):
@@ -108,7 +111,8 @@ def describe_leaks(inputs: Inputs) -> str:
     classes = rows[WITHOUT]["classes"]
     over = "" if classes == rows["all"]["classes"] else f" over the classes of both ({classes.replace(' ', ', ')})"
     first, second = map(number, scores)
-    return f"{line} Balanced accuracy{over}: {first} with a sibling, {second} without ({count(clean)} images)."
+    scored = f"Balanced accuracy{over}: {first} with a sibling, {second} without ({count(clean)} images)."
+    return f"{line} {scored} These are other lesions, harder or easier, so the difference is not what leakage adds."
 
 
 def describe_near_duplicates(inputs: Inputs) -> str:

@@ -20,7 +20,7 @@ def test_one_line_says_what_was_reached_on_what_and_where_the_report_is(folder, 
     assert "dvc repro" in capsys.readouterr().err
     write("metrics/test.json", {"balanced_accuracy": 0.77})
     write("metrics/intervals.json", {"balanced_accuracy": {"low": 0.71, "high": 0.83}})
-    write("metrics/split.json", {"images": {"test": 1001}})
+    write("metrics/split.json", {"images": {"test": 1001}, "leaked_images": {"test": 17}})
     write("dvc.lock", {"stages": {"explore": {"params": {"params.yaml": {"data.source": source}}}}})
     assert main(["result"]) == 1
     assert "dvc checkout plots/report.html" in capsys.readouterr().err
@@ -28,5 +28,10 @@ def test_one_line_says_what_was_reached_on_what_and_where_the_report_is(folder, 
     assert yaml.safe_load(Path("params.yaml").read_text())["data"]["source"] == "sample"
     assert main(["result"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    for words in ("0.770 (95% interval 0.71 to 0.83)", "1,001 test images of", data, "plots/report.html"):
+    for words in (
+        "0.770 (95% interval 0.71 to 0.83)",
+        "1,001 test images of",
+        f"{data}; 17 of them leak. ",
+        "plots/report.html",
+    ):
         assert words in line

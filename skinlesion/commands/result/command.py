@@ -23,8 +23,10 @@ def tell(_: argparse.Namespace) -> None:
     if side.balanced_accuracy.interval:
         reached += f" (95% interval {side.balanced_accuracy.interval})"
     data = "the synthetic sample" if source == "sample" else f"HAM10000 ({source})"
+    leaked = side.split["leaked_images"]["test"]
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
-    print(f"{reached} on {side.split['images']['test']:,} test images of {data}. Open the report: {opener} {report}")
+    images = f"{side.split['images']['test']:,} test images of {data}; {leaked:,} of them leak"
+    print(f"{reached} on {images}. Open the report: {opener} {report}")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
