@@ -1,6 +1,7 @@
 """Writes docs/params.md from params.yaml and its types, and docs/presets.md from presets/: python -m docs.generate"""
 
 import re
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,15 @@ LINE = re.compile(r"( *)(\w+):(?: +([^#\s].*?))?(?: +# (.*))?$")  # indentation,
 
 
 def write_params() -> str:
-    """The page of params.yaml: each key with its value in the preset sample, the numbers that fit, and its comment."""
-    head, rows = read_comments(apply_sample(paths.PARAMS.read_text(encoding="utf-8")))
+    """The page of params.yaml: each key with its value in the preset sample, the numbers that fit, and its comment.
+
+    Exits with a remedy where DVC has written params.yaml in its own layout.
+    """
+    document = paths.PARAMS.read_text(encoding="utf-8")
+    if re.search(r"^ *- ", document, re.MULTILINE):
+        remedy = "Go back first: git checkout params.yaml dvc.lock metrics plots && dvc checkout"
+        sys.exit(f"{paths.PARAMS} has the layout of dvc exp run -S, in which comments and keys are apart. {remedy}")
+    head, rows = read_comments(apply_sample(document))
     made = "Made from `params.yaml` and `networks.yaml` by `make docs`; the values are those of the preset `sample`."
     parts = ["# What can I set in params.yaml?", wrap(f"{made} {' '.join(head)}")]
     schema, items = Params.model_json_schema(), []

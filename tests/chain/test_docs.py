@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from docs import generate
 from skinlesion.__main__ import COMMANDS
@@ -53,6 +54,12 @@ def test_a_generated_page_is_what_make_docs_writes(name):
 def test_another_preset_leaves_the_page_of_params_as_it_is(folder):
     assert presets.apply("resnet18")
     assert generate.write_params() == (ROOT / "docs" / "params.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_params_is_not_made_from_what_dvc_exp_run_wrote(folder):
+    apply_overrides("params.yaml", ["seed=18"])
+    with pytest.raises(SystemExit, match=r"git checkout params\.yaml"):
+        generate.write_params()
 
 
 def test_the_page_of_params_has_every_key():
