@@ -85,6 +85,5 @@ audit: .venv/ready-dev  ## ask PyPI for known vulnerabilities of the pins
 		$(PINNED:%=-r %.txt) 2> .venv/audit.log; \
 		status=$$?; tail -n 1 .venv/audit.log; exit $$status
 
-clean:  ## remove .venv and what DVC can bring back; the cache stays
-	rm -rf .venv
-	git clean -fdXq data models    # what DVC made there; .dvc/cache keeps it
+clean:  ## remove .venv and the built site; data, models and DVC's cache stay
+	rm -rf .venv site

@@ -53,13 +53,17 @@ def edit_files(files: dict[str, Path], overrides: Sequence[str]) -> None:
 
 def check_key(key: str, content: Any, name: str) -> None:
     """Raise UserError if the file `name` with this `content` has no such key, with the key that resembles it."""
-    section = content
+    section, above = content, ""
     for part in key.split("."):
+        if section is None:
+            remedy = f"Set all its keys at once: -S '{above}={{KEY: VALUE, ...}}'"
+            raise UserError(f"-S {key}: {above} is null in {name}. {remedy}")
         if isinstance(section, dict) and part not in section:
             close = difflib.get_close_matches(key, list_keys(content), n=1)
             remedy = f"Did you mean {close[0]!r}?" if close else "docs/params.md has all keys"
             raise UserError(f"-S {key}: {name} has no such key. {remedy}")
-        section = section[part] if isinstance(section, dict) else None
+        section = section[part] if isinstance(section, dict) else section
+        above = f"{above}.{part}".lstrip(".")
 
 
 def list_keys(content: dict[str, Any], at: str = "") -> list[str]:

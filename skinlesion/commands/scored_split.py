@@ -26,7 +26,7 @@ def read_split(path: Path, split: str, name: str) -> Predictions:
             f"{name} is not a CSV table ({str(error).strip()}). Give a data/predictions.csv that evaluate wrote"
         ) from None
     if lacking := [column for column in NEEDED if column not in table]:
-        remedy = "Give a data/predictions.csv that this version's evaluate wrote, or run dvc repro with it"
+        remedy = "Give a data/predictions.csv that this version's evaluate wrote, or run dvc repro with this version"
         raise UserError(f"{name} lacks {len(lacking)} columns, such as {lacking[0]}. {remedy}")
     decided = [column for column in MEASURED[: len(CODES)] if f"{DECISION}{column}" in table]
     if decided and len(decided) < len(CODES):

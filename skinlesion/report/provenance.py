@@ -12,8 +12,8 @@ PACKAGES = ("dvc", "keras", "keras-hub", "numpy", "pandas", "scikit-learn", "mat
 GIT = ("git", "-c", "log.showSignature=false")
 
 
-def find_commit(folder: Path) -> str:
-    """Find the last commit that changed the code of a stage, and say if there are uncommitted changes.
+def find_commit(folder: Path, at: str = "HEAD") -> str:
+    """Find the last commit up to `at` that changed the code of a stage; at HEAD, say if there are uncommitted changes.
 
     Not HEAD: every commit of results, params or docs would change it, and with it the bytes of the report.
     """
@@ -21,10 +21,10 @@ def find_commit(folder: Path) -> str:
         return "not under Git"
     if git(folder, "rev-parse", "--is-shallow-repository") == "true":
         return "unknown: this shallow clone has no history"
-    last = git(folder, "log", "-1", "--format=%h", "--abbrev=10", "--", *list_code(folder))
+    last = git(folder, "log", "-1", "--format=%h", "--abbrev=10", at, "--", *list_code(folder))
     if not last:
         return "not committed yet"
-    changed = git(folder, "status", "--porcelain", "--untracked-files=all", "--", *list_code(folder))
+    changed = at == "HEAD" and git(folder, "status", "--porcelain", "--untracked-files=all", "--", *list_code(folder))
     return f"{last} and uncommitted changes" if changed else last
 
 

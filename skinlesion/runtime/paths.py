@@ -12,7 +12,7 @@ RAW_METADATA = RAW / "HAM10000_metadata.csv"
 MERGED = Path("data/merged")
 MERGED_IMAGES = MERGED / "images"
 METADATA = MERGED / "metadata.csv"
-NEAR_PAIRS = Path("data/near_pairs.csv")  # not in MERGED: another CPU may count a feature more, and must not train anew
+NEAR_PAIRS = Path("data/near_pairs.csv")  # not in MERGED: another CPU may find one pair more, which must not retrain
 
 BALANCED = Path("data/balanced")
 MANIFEST = BALANCED / "manifest.csv"

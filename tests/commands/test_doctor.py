@@ -15,6 +15,8 @@ import yaml
 from skinlesion.__main__ import main
 from skinlesion.commands.doctor import checks, software, source, training
 from skinlesion.download.sources import SOURCES
+from skinlesion.runtime import params
+from skinlesion.runtime.errors import UserError
 from tests.helpers.chain import ROOT
 
 SECRET = "KGAT_0123456789abcdef"
@@ -233,6 +235,30 @@ def test_a_missing_archive_is_a_problem_until_it_is_unpacked(here, change):
     assert source.check_data(change({"data.source": "archive", "data.archive": "other.zip"})).state == "problem"
     put(Path("other.zip"))
     assert source.check_data(change({"data.source": "archive", "data.archive": "other.zip"})).state == "ok"
+
+
+def test_a_missing_archive_of_the_external_set_is_found_before_a_training(here, change):
+    external = {"external.source": "archive", "external.archive": "isic.zip", "data.source": "kaggle"}
+    assert source.check_external(change(external)).state == "problem"
+    assert "isic.zip" in source.check_external(change(external)).text
+    put(Path("isic.zip"))
+    assert source.check_external(change(external)).state == "ok"
+
+
+def test_a_missing_package_of_weights_is_no_fault_of_the_params_and_the_rest_is_checked(here, capsys, monkeypatch):
+    def find(source):
+        raise UserError("no weights. Run: make setup WEIGHTS=1")
+
+    for module in (training, params):
+        monkeypatch.setattr(module, "find_package_weights", find)
+    here({"model.backbone": "efficientnet_lite0", "model.weights": "imagenet"})
+    assert main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "1 problem" in printed
+    assert "make setup WEIGHTS=1" in printed
+    assert "Correct params.yaml" not in printed
+    for name in checks.CONFIGURED:
+        assert f" {name} " in printed
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ BASE = Side(
     split=SPLIT,
     params={
         "seed": 1,
-        "data": {"source": "archive"},
         "model": {"backbone": "resnet18", "configuration": "A"},
         "evaluate": {"bootstrap": 100},
     },
+    data_source="archive",
     outputs={"data/raw": "r", "data/splits.csv": "s"},
     predictions=PREDICTIONS,
 )
@@ -77,7 +77,7 @@ def image_protocol(side: Side, **changes: object) -> Side:
         (image_protocol(BASE), image_protocol(HERE), []),
         (image_protocol(BASE), image_protocol(HERE, outputs=OTHER_SPLITS), ["splits"]),
         (BASE, replace(HERE, outputs={"data/raw": "q", "data/splits.csv": "s"}), ["data", "archive"]),
-        (BASE, replace(HERE, params={"data": {"source": "kaggle"}}), ["data", "archive", "kaggle"]),
+        (BASE, replace(HERE, data_source="kaggle"), ["data", "archive", "kaggle"]),
     ],
 )
 def test_sides_that_cannot_be_compared_are_warned_of(base, here, warned):
@@ -95,7 +95,7 @@ def test_more_training_images_leave_the_figures_comparable_and_are_noted():
 
 
 def test_the_synthetic_sample_is_named_with_its_side():
-    sample = replace(HERE, params={"data": {"source": "sample"}})
+    sample = replace(HERE, data_source="sample")
     assert "(this branch)" in cautions.warnings(BASE, sample)[1]
     assert "(main and this branch)" in cautions.warnings(replace(sample, name="main"), sample)[0]
 

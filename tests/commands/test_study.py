@@ -77,6 +77,13 @@ def test_overrides_reach_every_run_and_relative_paths_become_absolute(folder):
         ("resnet18", "image", ["split.protocol=lesion"], ["split.protocol", "--protocol"]),
         ("resnet18", "image", ["images.size=8"], ["study-resnet18-image", "images.size", "8"]),
         ("resnet18", "image", ["dvc.yaml:stages=1"], ["dvc.yaml", "params.yaml"]),
+        (
+            "resnet18",
+            "image",
+            ["train.augmentation.zoom=0.2"],
+            ["train.augmentation is null", "-S 'train.augmentation={"],
+        ),
+        ("resnet18", "image", ["train.early_stopping=true"], ["train.early_stopping is True", "integer"]),
     ],
 )
 def test_what_a_stage_would_refuse_is_refused_before_anything_runs(folder, preset, protocol, extra, named):
@@ -100,9 +107,10 @@ def test_text_survives_as_an_override(folder, value):
         (["--cluster"], "DASK_SCHEDULER_ADDRESS"),
         (["--cluster", "resnet18"], "resnet18"),
         (["--resource", "GPU=1"], "--cluster"),
+        (["--no-commit"], "--plan"),
     ],
 )
-def test_a_cluster_without_an_address_is_refused(folder, monkeypatch, capsys, words, named):
+def test_options_without_what_they_need_are_refused(folder, monkeypatch, capsys, words, named):
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     assert run_study("resnet50_gap", *words) == 1
     assert named in capsys.readouterr().err

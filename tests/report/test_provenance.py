@@ -53,6 +53,10 @@ def test_commits_of_results_do_not_count(repository: Path, tmp_path_factory: pyt
     clone, shallow = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("shallow")
     git(clone, "clone", "-q", str(repository), ".")
     assert provenance.find_commit(clone) == code
+    (repository / "dvc.yaml").write_text("stages: {train: {deps: [stages/train.py]}}\n")
+    later = commit(repository)
+    assert provenance.find_commit(repository) == later
+    assert provenance.find_commit(repository, f"{later}~") == code
     git(shallow, "clone", "-q", "--depth", "1", f"file://{repository}", ".")
     assert "shallow clone" in provenance.find_commit(shallow), "its only commit may not be the one of the code"
 

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(describe(comparison, *names, arguments.split))
     if arguments.disagreements:
         tables.write(arguments.disagreements, comparison.disagreements)
-        print(f"all {len(comparison.disagreements)}: {arguments.disagreements}")
+        print(f"{len(comparison.disagreements)} images with different predictions: {arguments.disagreements}")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

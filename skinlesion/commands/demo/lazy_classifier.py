@@ -1,6 +1,6 @@
-"""A trained model and its Grad-CAM, loaded at first use: a demo that was started before training needs no restart."""
+"""A trained model and its Grad-CAM, loaded at first use and after each training: a demo needs no restart."""
 
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -20,11 +20,20 @@ class LazyClassifier:
 
     def __init__(self, path: Path) -> None:
         self.path, self.lock = path, Lock()
+        self.read: tuple[Classifier, Explainer] | None = None
+        self.version: tuple[int, ...] = ()
 
-    @cached_property
+    @property
     def loaded(self) -> tuple[Classifier, Explainer]:
-        classifier = Classifier.load(self.path)
-        return classifier, Explainer(classifier.bundle.model)
+        """The model of the last training; while another one trains, and there is no file, the one that was read."""
+        version = self.version
+        with suppress(FileNotFoundError):
+            status = self.path.stat()
+            version = status.st_mtime_ns, status.st_ino, status.st_size
+        if self.read is None or version != self.version:
+            classifier = Classifier.load(self.path)
+            self.read, self.version = (classifier, Explainer(classifier.bundle.model)), version
+        return self.read
 
     def load(self) -> None:
         with self.lock:

@@ -12,6 +12,7 @@ CONFIGURED: dict[str, Callable[[params.Params], Finding]] = {
     "device": training.check_device,
     "weights": training.check_weights,
     "data": source.check_data,
+    "external": source.check_external,
     "disk": source.check_disk,
 }
 
@@ -21,7 +22,7 @@ def check_all() -> Iterator[tuple[str, Finding]]:
     for name, check in SOFTWARE.items():
         yield name, run_check(check)
     try:
-        settings = params.load()
+        settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
     except UserError as error:
         yield "params", Finding("problem", str(error), "Correct params.yaml, then run skinlesion doctor again")
         return
@@ -31,9 +32,13 @@ def check_all() -> Iterator[tuple[str, Finding]]:
 
 
 def find_missing() -> list[Finding]:
-    """Find which weights and data a run with params.yaml needs and this machine lacks. Raises UserError as `load`."""
+    """Find which weights and data a run with params.yaml needs and this machine lacks.
+
+    Raises UserError if params.yaml is missing or wrong.
+    """
     settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
-    findings = [run_check(check, settings) for check in (training.check_weights, source.check_data)]
+    checks = (training.check_weights, source.check_data, source.check_external)
+    findings = [run_check(check, settings) for check in checks]
     return [finding for finding in findings if finding.state == "problem"]
 
 

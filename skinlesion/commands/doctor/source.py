@@ -42,6 +42,15 @@ def check_data(settings: Params) -> Finding:
     return Finding("ok", f"data.source: {data.source}, {SOURCES[data.source][0]}{credentials}")
 
 
+def check_external(settings: Params) -> Finding:
+    """Check whether the archive of the external set is there: its stage runs late, maybe after the training."""
+    external = settings.external
+    if external.source == "archive" and not external.archive.expanduser().exists():
+        remedy = "Correct the path in params.yaml, or set external.source: none"
+        return Finding("problem", f"external.archive: {external.archive} is missing", remedy)
+    return Finding("ok", f"external.source: {external.source}")
+
+
 def is_fetched(data: Data) -> bool:
     """Whether data/raw is there, from the source that params.yaml names according to dvc.lock."""
     try:

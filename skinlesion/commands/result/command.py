@@ -10,19 +10,17 @@ def tell(_: argparse.Namespace) -> None:
     Raises UserError if there is no result or no report.
     """
     from skinlesion.commands.pr_report import sides
-    from skinlesion.runtime import params, paths
+    from skinlesion.runtime import paths
     from skinlesion.runtime.errors import UserError
 
     side = sides.read_working_tree()
-    # Of the run: params.yaml may have been changed since.
-    source = params.read(paths.LOCK)["stages"]["explore"]["params"][paths.PARAMS.name]["data.source"]
     report = paths.REPORT.as_posix()
     if not paths.REPORT.is_file():
         raise UserError(f"{report} is missing. Run: dvc checkout {report}, or dvc repro")
     reached = f"balanced accuracy {side.balanced_accuracy.figure}"
     if side.balanced_accuracy.interval:
         reached += f" (95% interval {side.balanced_accuracy.interval})"
-    data = "the synthetic sample" if source == "sample" else f"HAM10000 ({source})"
+    data = "the synthetic sample" if side.data_source == "sample" else f"HAM10000 ({side.data_source})"
     leaked = side.split["leaked_images"]["test"]
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
     images = f"{side.split['images']['test']:,} test images of {data}; {leaked:,} of them leak"

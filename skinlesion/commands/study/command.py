@@ -21,10 +21,12 @@ def run(arguments: argparse.Namespace) -> int:
         planned = listed.plan_listed(arguments.plan, arguments.presets, arguments.set)
         failed = runs.run_recorded(planned, arguments.plan.parent, commits=not arguments.no_commit)
         return tell_failed(failed, planned)
+    if arguments.no_commit:
+        raise UserError("--no-commit needs --plan, as other studies commit nothing. Add --plan, or remove --no-commit")
     planned = plan.plan_runs(arguments.presets, (arguments.protocol or PROTOCOLS).split(","), arguments.set)
     if arguments.cluster is None:
         if arguments.resource:
-            raise UserError("--resource is of a cluster's workers. Add --cluster, or leave it out")
+            raise UserError("--resource needs --cluster. Add --cluster, or remove --resource")
         failed = runs.run_all(planned)
     else:
         failed = remote.run_all(planned, remote.check_address(arguments.cluster), dict(arguments.resource))
@@ -68,7 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     run_parser = commands.add_parser("run", help=purpose, description=purpose)
     run_parser.add_argument("presets", nargs="*", metavar="PRESET", help="default: all published systems")
     run_parser.add_argument("--protocol", choices=(PROTOCOLS, "image", "lesion"), help=f"default: {PROTOCOLS}")
-    listed = "run what this document lists (PRESET: its systems or runs), and record and commit each run in its folder"
+    listed = "run the systems and runs that FILE lists (PRESET: only these); record and commit each result beside FILE"
     run_parser.add_argument("--plan", type=Path, metavar="FILE", help=listed)
     run_parser.add_argument("--no-commit", action="store_true", help="with --plan: leave the commits to you")
     value = "a value for every run, as in dvc exp run"
@@ -77,7 +79,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     run_parser.add_argument(
         "--cluster", nargs="?", const=os.environ.get(cluster.ADDRESS, ""), metavar="ADDRESS", help=where
     )
-    takes = "what a run takes of a worker's resources in Dask, as GPU=1; with --cluster"
+    takes = "a Dask resource that each run reserves on its worker, as GPU=1; needs --cluster"
     run_parser.add_argument(
         "--resource", action="append", default=[], type=parse_resource, metavar="NAME=NUMBER", help=takes
     )
@@ -87,7 +89,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     purpose = "write the tables and figures of docs/results.md and README.md from the recorded runs of a plan alone"
     page_parser = commands.add_parser("page", help=purpose, description=purpose)
     page_parser.add_argument("--plan", type=Path, default=Path("results/plan.yaml"), help="default: %(default)s")
-    pages, beside = [Path("docs/results.md"), Path("README.md")], "tables and figures are also files beside the first"
+    pages = [Path("docs/results.md"), Path("README.md")]
+    beside = "a folder beside the first has each table as CSV and each figure as SVG"
     shown = f"default: {' '.join(map(str, pages))}; {beside}"
     page_parser.add_argument("--page", type=Path, nargs="+", default=pages, metavar="FILE", help=shown)
     page_parser.set_defaults(function=page)

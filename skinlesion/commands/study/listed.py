@@ -76,6 +76,8 @@ class Unit:
 
 def read(path: Path) -> Study:
     """Read a plan; raise UserError where it is missing, or has unknown keys or wrong values."""
+    if not path.is_file():
+        raise UserError(f"--plan {path} is no file. Correct the path")
     return params.check(params.read(path), Study, str(path))
 
 

@@ -81,10 +81,12 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
         UserError: a file is not in the experiment's commit, or its predictions not in DVC's cache.
     """
 
+    remedy = f"Run: dvc exp remove {run.name}, then run the study again"
+
     def read(path: Path) -> str:
         text = provenance.git(Path(), "show", f"{experiment.commit}:./{path.as_posix()}")
         if text is None:
-            raise UserError(f"{path} is not in the commit of {run.name}. Run: dvc exp remove {run.name}, then again")
+            raise UserError(f"{path} is not in the commit of {run.name}. {remedy}")
         return text
 
     def parse(path: Path) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
     outputs = list_outputs(parse(paths.LOCK))
     cached = find_cached(outputs.get(paths.PREDICTIONS.as_posix()))
     if cached is None:
-        raise UserError(f"{paths.PREDICTIONS} of {run.name} is not in DVC's cache. Run: dvc exp remove {run.name}")
+        raise UserError(f"{paths.PREDICTIONS} of {run.name} is not in DVC's cache. {remedy}")
     table = tables.read(cached)
     train, test, external = (parse(path) for path in (paths.TRAIN_METRICS, paths.TEST_METRICS, paths.EXTERNAL_METRICS))
     trained = {
@@ -110,7 +112,7 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
         "balanced_accuracy": test.get("balanced_accuracy"),
         "external_balanced_accuracy": external.get("balanced_accuracy"),
         "near_copies_left_out": external.get("near_copies_left_out"),
-        "commit": provenance.find_commit(Path()),
+        "commit": provenance.find_commit(Path(), experiment.commit),
         "code": hash_code(experiment.commit),
         "splits": outputs.get(paths.SPLITS.as_posix()),
     }

@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# strict: else YAML's `true` is 1
+Integer = Annotated[int, Field(strict=True)]
+Count = Annotated[Integer, Field(ge=1)]
+Seed = Annotated[Integer, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Range = Annotated[float, Field(ge=0, le=0.9)]
 
@@ -28,7 +30,7 @@ class Backbone(Section):
     preprocessing: Literal["caffe", "tf", "torch"]
     smallest: Count
     multiple: Count
-    class_tokens: Annotated[int, Field(ge=0)] | None
+    class_tokens: Annotated[Integer, Field(ge=0)] | None
     imagenet: str
 
 
@@ -82,7 +84,7 @@ class Phase(Section):
     `batch_norm` says whether the BatchNormalization of the backbone's layers that train does so too.
     """
 
-    train: Literal["all", "head"] | Annotated[int, Field(ge=1)]
+    train: Literal["all", "head"] | Count
     epochs: Count
     learning_rate: Positive
     batch_norm: Literal["train", "frozen"]

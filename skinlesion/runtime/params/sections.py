@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skinlesion.runtime.params.rows import Count, Range, Section, Seed
+from skinlesion.runtime.params.rows import Count, Integer, Range, Section, Seed
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -14,7 +14,7 @@ DUPLICATES = Path("presets/duplicates")
 
 class Data(Section):
     source: Literal["sample", "archive", "kaggle", "dataverse"]
-    sample_seed: Annotated[int, Field(ge=0)]
+    sample_seed: Annotated[Integer, Field(ge=0)]
     archive: Path | None
     duplicates: Path | None
     on_bad_image: Literal["fail", "skip"]
@@ -29,7 +29,7 @@ class Data(Section):
 
 
 class Images(Section):
-    size: Annotated[int, Field(ge=16, le=1024)]
+    size: Annotated[Integer, Field(ge=16, le=1024)]
     fit: Literal["stretch", "crop"]
 
 
@@ -63,8 +63,8 @@ class Split(Section):
     train: Fraction
     validation: Fraction
     test: Fraction
-    folds: Annotated[int, Field(ge=2)] | None
-    fold: Annotated[int, Field(ge=0)]
+    folds: Annotated[Integer, Field(ge=2)] | None
+    fold: Annotated[Integer, Field(ge=0)]
 
     @model_validator(mode="after")
     def check(self) -> "Split":
@@ -128,7 +128,7 @@ class Train(Section):
     optimizer: Literal["adam", "adamw"]
     weight_decay: Range
     schedule: Literal["constant", "cosine"]
-    warmup_epochs: Annotated[int, Field(ge=0)]
+    warmup_epochs: Annotated[Integer, Field(ge=0)]
     ema: Annotated[float, Field(gt=0, lt=1)] | None
     monitor: Literal["loss", "accuracy", "balanced_accuracy", "roc_auc_macro"]
     early_stopping: Count | None
@@ -173,5 +173,5 @@ class External(Section):
 class Evaluate(Section):
     batch_size: Count
     tta: Literal[1, 8]
-    bootstrap: Annotated[int, Field(ge=100)]
+    bootstrap: Annotated[Integer, Field(ge=100)]
     decision: Literal["raw", "uniform"]

@@ -29,12 +29,17 @@ def test_probabilities_and_grad_cam_are_the_library_s(model_file, noise):
     assert label == len(CODES) - 1
 
 
-def test_a_model_that_is_trained_later_needs_no_restart(model_file, tmp_path, noise):
+def test_a_model_that_is_trained_later_or_anew_needs_no_restart(model_file, tmp_path, noise):
     model = LazyClassifier(tmp_path / "model.keras")
     with pytest.raises(UserError, match="dvc repro"):
         model.load()
     model.path.write_bytes(model_file.read_bytes())
     assert sum(model.predict(noise(0)).values()) == pytest.approx(1)
+    first = model.loaded
+    model.path.unlink()
+    assert model.loaded is first, "while another model trains"
+    model.path.write_bytes(model_file.read_bytes())
+    assert model.loaded is not first
     assert model.loaded is model.loaded
 
 
