@@ -27,7 +27,7 @@ shutil.copytree("made", ".", dirs_exist_ok=True)
 for name in ("test", "external"):
     open(f"metrics/{name}.json", "w").write(json.dumps({"balanced_accuracy": 0.4}))
 if folder := os.environ.get("COMMIT_IN"):
-    open(f"{folder}/dvc.yaml", "a").write("# other code\n")
+    open(f"{folder}/dvc.yaml", "a").write("# other code")
     subprocess.run(["git", "-C", folder, "commit", "-qam", "by somebody"], check=True)
 """
 
