@@ -117,6 +117,6 @@ def gradcam_note(heat: np.ndarray) -> str:
     detail = "the rest is interpolated" if height * width > 1 else "too few to locate anything"
     return (
         "One row per true class, from the most to the least confident prediction. Beside each image: the regions that "
-        f"support the predicted class, from none (image unchanged) to most (yellow). The grid has {height} x {width} "
-        f"cells; {detail}. Maps are means over the image and its mirror images. {FIGURE}"
+        "raise the score of the predicted class, from none (image unchanged) to most (yellow). The grid has "
+        f"{height} x {width} cells; {detail}. Maps are means over the image and its mirror images. {FIGURE}"
     )

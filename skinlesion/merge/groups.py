@@ -17,6 +17,10 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     except (KeyError, ValueError) as error:
         fault = f"{path} is not a CSV with the columns image_id_1 and image_id_2"
         raise UserError(f"{fault}. Correct it ({error})") from None
+    pairs = pairs.apply(lambda column: column.str.strip()).replace("", None)
+    if (incomplete := pairs.isna().any(axis=1)).any():
+        number = int(incomplete.argmax()) + 1
+        raise UserError(f"{path}: pair {number} lacks an id. Give both image ids in each row, or remove the row")
     return list(pairs.itertuples(index=False, name=None))
 
 

@@ -57,7 +57,9 @@ def tabulate_classes(inputs: Inputs, on: str = "test") -> Table:
         estimates = read_class_estimates(table[table["dx"] == diagnosis.code]) if images else [f"not in {SETS[on]}"]
         rows.append((name_class(diagnosis.code), kind, count(images), *estimates))
     together = read_class_estimates(inputs.scores("malignant", on))
-    rows.append(("malignant against benign, at probability 0.5", "all", count(support[[*MALIGNANT]].sum()), *together))
+    rows.append(
+        ("malignant against benign, at probability 0.5", "malignant", count(support[[*MALIGNANT]].sum()), *together)
+    )
     columns = ("Diagnosis", "Kind", "Images", *map(name_measure, CLASS_MEASURES))
     return Table(f"Metrics by class on {SETS[on]}, with 95% CI", columns, rows, words=2)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 from pydantic import BaseModel
 
 from skinlesion.core import tables
@@ -58,6 +59,10 @@ class Inputs:
     @property
     def protocol(self) -> str:
         return self.params["split"]["protocol"]
+
+    @property
+    def params_in_yaml(self) -> str:
+        return yaml.safe_dump(self.params, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True)
 
     @property
     def scored(self) -> list[str]:

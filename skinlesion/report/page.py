@@ -1,7 +1,5 @@
 """plots/report.html: the whole result on one page that works without a network."""
 
-import yaml
-
 from skinlesion.core.ham10000 import MALIGNANT, NAMES
 from skinlesion.core.origin import SAMPLE
 from skinlesion.report import bars, content, curves, wording
@@ -22,5 +20,4 @@ def render(inputs: Inputs) -> str:
         embed_picture=embed_picture,
         sample=SAMPLE if inputs.source == "sample" else "",
         malignant=", ".join(NAMES[code] for code in MALIGNANT),
-        yaml=yaml.safe_dump(inputs.params, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True),
     )

@@ -42,9 +42,12 @@ MEASURES = {
 SETS = {"test": "the test split", "external": "the external set"}
 EXTERNAL_SETS = {
     "sample": "A second synthetic set, drawn as if by another camera",
-    "isic2018": "The official test set of ISIC 2018, task 3",
+    "isic2018": "The official test set of ISIC 2018, task 3, in part from the clinics of HAM10000",
     "archive": "The labelled set in external.archive",
 }
+OTHER_INTERVALS = (
+    "The interval of a proportion of 0 or 1 is Wilson's, over lesions. A metric that is equal in all draws has none."
+)
 WITH, WITHOUT = "with a sibling in train", "without"
 
 
@@ -111,8 +114,8 @@ def describe_leaks(inputs: Inputs) -> str:
     classes = rows[WITHOUT]["classes"]
     over = "" if classes == rows["all"]["classes"] else f" over the classes of both ({classes.replace(' ', ', ')})"
     first, second = map(number, scores)
-    scored = f"Balanced accuracy{over}: {first} with a sibling, {second} without ({count(clean)} images)."
-    return f"{line} {scored} These are other lesions, harder or easier, so the difference is not what leakage adds."
+    scored = f"Balanced accuracy{over}: {first} with a sibling, {second} without; {count(clean)} images have none."
+    return f"{line} {scored} The two groups are different lesions, so this difference does not measure leakage."
 
 
 def describe_near_duplicates(inputs: Inputs) -> str:
@@ -130,7 +133,11 @@ def name_absent_classes(inputs: Inputs) -> str:
     classes = inputs.tables["classes"]
     codes = classes.loc[classes["support"] == 0, "dx"].unique()
     listed = ", ".join(NAMES[code] for code in codes)
-    return f"Not in the test split, so not part of any metric: {listed}." if listed else ""
+    return (
+        f"Not in the test split, so without metrics of their own and left out of macro averages: {listed}."
+        if listed
+        else ""
+    )
 
 
 def describe_system(inputs: Inputs) -> str:
@@ -160,5 +167,5 @@ def list_facts(inputs: Inputs) -> dict[str, str]:
             f"views of each image: {params['evaluate']['tta']}; intervals from "
             f"{count(params['evaluate']['bootstrap'])} bootstrap draws of lesions"
         ),
-        "Versions": ", ".join(f"{name} {version}" for name, version in inputs.versions.items()),
+        "Versions when this was written": ", ".join(f"{name} {version}" for name, version in inputs.versions.items()),
     }

@@ -49,8 +49,16 @@ def test_a_long_chain_is_one_group() -> None:
 
 def test_pairs_are_read_past_comments(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
-    path.write_text("# source: me\nimage_id_1,image_id_2\n001,b\n# more\nc,d\n")
+    path.write_text("# source: me\nimage_id_1,image_id_2\n001, b\n# more\nc ,d\n")
     assert groups.read_pairs(path) == [("001", "b"), ("c", "d")]
+
+
+@pytest.mark.parametrize("row", ["c,", ",d", "c", " ,d"])
+def test_a_pair_without_two_ids_is_refused(row: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"image_id_1,image_id_2\na,b\n{row}\n")
+    with pytest.raises(UserError, match=r"pairs\.csv: pair 2 lacks an id"):
+        groups.read_pairs(path)
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "# only a comment\n", None])

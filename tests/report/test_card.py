@@ -75,6 +75,18 @@ def test_tables_are_whole_and_without_nan(cards: dict[str, str], name: str) -> N
     assert not re.search(r"\b(nan|None|NaN)\b|\{\{|\{%|\n\n\n", cards[name])
 
 
+@pytest.mark.parametrize("name", RESULTS)
+def test_every_item_of_a_list_begins_a_line(cards: dict[str, str], name: str) -> None:
+    assert re.search(r"^- ", cards[name], re.MULTILINE)
+    assert not re.search(r"[^-\s]- ", cards[name])
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_the_card_has_the_params_that_made_the_model(cards: dict[str, str], name: str, request) -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", cards[name], re.MULTILINE | re.DOTALL)
+    assert yaml.safe_load(block) == request.getfixturevalue(name).params
+
+
 def test_the_example_runs(
     cards: dict[str, str], tmp_path: Path, noise: Callable, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

@@ -159,7 +159,7 @@ def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
     [
         (
             [(1400, "akiec bkl mel nv", 0.9112), (1180, "bkl mel nv", 0.951), (220, "bkl mel nv", 0.5984)],
-            ["1,180 of 1,400 test images (84%)", "(bkl, mel, nv): 0.951 with a sibling, 0.598 without (220 images)"],
+            ["1,180 of 1,400 test images (84%)", "(bkl, mel, nv): 0.951 with a sibling, 0.598 without; 220 images"],
         ),
         ([(30, "mel nv", 0.9), (30, "mel nv", 0.9), (0, nan, nan)], ["(100%)", "run with split.protocol: lesion"]),
         ([(10, "mel nv", 0.9), (4, nan, nan), (6, nan, nan)], ["4 of 10 test images (40%)", "share no class"]),
@@ -207,7 +207,7 @@ def test_the_external_set_has_its_columns_or_a_sentence_that_there_is_none(
     honest: Inputs, make_inputs: Callable
 ) -> None:
     section = section_of(page.render(honest), "external")
-    assert f"ISIC 2018, task 3: {honest.metrics['external']['images']} images. 3 near copies" in section
+    assert f"of HAM10000: {honest.metrics['external']['images']} images. 3 near copies" in section
     without = make_inputs({"data.source": "kaggle"}, splits=("validation", "test"))
     text = page.render(without)
     assert "No external set was scored (external.source: none)" in section_of(text, "external")
