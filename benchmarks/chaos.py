@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-LITTER = (".partial-*", ".old-*", ".progress-*")
+LITTER = (".partial-*", ".progress-*")
 # What a kill of DVC itself can leave, by what the next `dvc repro` says of it; as docs/troubleshooting.md advises.
 REMEDIES = {
     r"RWLock-file .*(corrupted|format error)": "rm .dvc/tmp/rwlock",

@@ -63,7 +63,7 @@ def start() -> Callable[..., int]:
     def run(*args: Any) -> int:
         process = context.Process(target=run_stage, args=args)
         process.start()
-        process.join(60)
+        process.join(600)
         return process.exitcode
 
     return run
