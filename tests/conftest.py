@@ -21,8 +21,6 @@ from skinlesion.download import archive
 from skinlesion.runtime import params
 from tests.helpers import chain
 
-FILES = ("params.yaml", "networks.yaml")
-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background, which what tests start would inherit
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -80,35 +78,35 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
 
 @pytest.fixture(scope="session")
 def document() -> dict:
-    """The committed params.yaml and the tables of networks.yaml, as plain values."""
-    return {key: value for file in FILES for key, value in yaml.safe_load((chain.ROOT / file).read_text()).items()}
+    """The params of the sample and the tables of networks.yaml, as plain values."""
+    return yaml.safe_load(chain.SAMPLE) | yaml.safe_load((chain.ROOT / "networks.yaml").read_text())
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The committed params.yaml, networks.yaml and presets/, in the current folder."""
+    """The params.yaml of the sample, networks.yaml and presets/, in the current folder."""
     shutil.copytree(chain.ROOT / "presets", tmp_path / "presets")
-    for file in FILES:
-        shutil.copy(chain.ROOT / file, tmp_path)
+    shutil.copy(chain.ROOT / "networks.yaml", tmp_path)
+    (tmp_path / "params.yaml").write_text(chain.SAMPLE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
-    """The committed params.yaml as the stages read it."""
-    return params.load(chain.ROOT / "params.yaml")
+    """The params of the sample as the stages read them."""
+    return chain.load_sample()
 
 
 @pytest.fixture(scope="session")
 def change(document: dict) -> Callable[[dict[str, Any]], params.Params]:
-    """`change({"balance.per_class": 5})`: the committed params with other values, checked."""
+    """`change({"balance.per_class": 5})`: the params of the sample with other values, checked."""
     return lambda changes: params.Params.model_validate(with_values(document, changes))
 
 
 @pytest.fixture(scope="session")
 def write_params(document: dict) -> Callable[[Path, dict[str, Any]], Path]:
-    """`write_params(path, {"seed": 5})`: the committed params.yaml with other values, and networks.yaml beside it."""
+    """`write_params(path, {"seed": 5})`: the params of the sample with other values, and networks.yaml beside them."""
 
     def write(path: Path, changes: dict[str, Any]) -> Path:
         write_document(path, with_values(document, changes))

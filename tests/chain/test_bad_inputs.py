@@ -29,7 +29,7 @@ from skinlesion.model.calibration import Calibration
 from skinlesion.runtime import entry, params
 from skinlesion.runtime.files import replace_folder
 from skinlesion.runtime.params import sections
-from tests.helpers.chain import ROOT
+from tests.helpers.chain import ROOT, load_sample
 from tests.helpers.references import ALL_USUAL
 
 Act = Callable[[Path], object]  # makes the fault in an empty folder and reads it
@@ -145,7 +145,7 @@ def raw(files: dict[str, bytes], **data: Any) -> Act:
         (folder / "raw" / TABLE).write_bytes(REAL[TABLE])
         for name, content in files.items():
             (folder / "raw" / PART / name).write_bytes(content)
-        settings = params.load(ROOT / "params.yaml")
+        settings = load_sample()
         values = settings.data.model_copy(update={"duplicates": None} | data)
         try:
             with replace_folder(folder / "merged") as target:

@@ -18,9 +18,9 @@ import pytest
 from skinlesion.balance import augment
 from skinlesion.core import images
 from skinlesion.download import sample as drawn
-from skinlesion.runtime import params, paths
+from skinlesion.runtime import paths
 from stages import balance, download, merge
-from tests.helpers.chain import ROOT
+from tests.helpers.chain import ROOT, load_sample
 
 SIZE, LARGER, COPIES = 128, 224, 3  # px, px (the real images are enlarged to it), of each image
 
@@ -99,7 +99,7 @@ def md5(folder: Path) -> str:
 
 def copies(files: list[str]) -> dict[str, str]:
     """The MD5 of squares of the images and of COPIES of each."""
-    operations = params.load(ROOT / "params.yaml").balance.operations
+    operations = load_sample().balance.operations
     random = np.random.default_rng(5)
     squares = [images.square(Path(file), SIZE, "crop")[0] for file in files]
     larger = [images.square(Path(file), LARGER, "crop")[0] for file in files]

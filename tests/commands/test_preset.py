@@ -6,9 +6,9 @@ import yaml
 from skinlesion.commands.preset import presets
 from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
-from tests.helpers.chain import ROOT
+from tests.helpers import chain
 
-COMMITTED = (ROOT / "params.yaml").read_text()
+COMMITTED = chain.SAMPLE
 # Image size, per_class, published numbers.
 SYSTEMS = {
     "resnet50_gap": (224, None, {"accuracy": 0.755}),

@@ -15,15 +15,14 @@ import pytest
 from skinlesion.core.ham10000 import CODES
 from skinlesion.explain import gradcam
 from skinlesion.model.backend import keras
-from skinlesion.runtime import params
 from skinlesion.train.network import heads, preprocessing
-from tests.helpers.chain import ROOT
+from tests.helpers.chain import ROOT, load_sample
 
 pytestmark = pytest.mark.training
 
 SIZE, SQUARE = 32, 8
 COLOURS = [(230, 40, 40), (40, 230, 40), (40, 40, 230)]  # one class each
-HEADS = params.load(ROOT / "params.yaml").heads
+HEADS = load_sample().heads
 
 
 def make_classifier(

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
+from skinlesion.commands.preset import presets
+from skinlesion.runtime import params
 from tests.helpers import one_block
 
 ROOT = Path(__file__).resolve().parents[2]  # of the repository
@@ -47,11 +51,26 @@ def ran(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)
 
 
+def read_sample() -> str:
+    """The text of params.yaml with the preset sample: who works on the real data has committed other values."""
+    text, sample = (ROOT / "params.yaml").read_text(), params.read(ROOT / "presets" / "sample.yaml")["params"]
+    changes = presets.differences(yaml.safe_load(text), sample)
+    return presets.set_values(text, changes) if changes else text
+
+
+def load_sample() -> params.Params:
+    return params.check_params(yaml.safe_load(SAMPLE), "params.yaml", ROOT / "networks.yaml")
+
+
+SAMPLE = read_sample()
+
+
 def copy_project(folder: Path) -> None:
-    """What a clone of this project has without its results."""
+    """What a clone of this project has without its results, with the preset sample."""
     for name in ("stages", "skinlesion", "presets", ".dvc/plots"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    files = ("dvc.yaml", "params.yaml", "networks.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
+    (folder / "params.yaml").write_text(SAMPLE)
+    files = ("dvc.yaml", "networks.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore")
     for name in files:
         shutil.copy(ROOT / name, folder / name)
 
