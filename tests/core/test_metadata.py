@@ -77,7 +77,9 @@ def test_rows_and_images_are_matched(tmp_path: Path) -> None:
         metadata.match_images(table, files | {"x": Path("part_1/x.jpg")})
 
 
-within = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+within = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 odd = st.sampled_from(["", " ", "nan", "-5", "1e9", "../x", '"', '"a\nb"', "\0", "\ufeff", "Rücken", "NV", "x" * 200])
 good = st.fixed_dictionaries(
     {

@@ -14,7 +14,7 @@ from skinlesion.report.inputs import Inputs
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
 from stages import report
-from tests.helpers.chain import ROOT
+from tests.helpers.chain import ROOT, SAMPLE
 
 
 def write_inputs(inputs: Inputs, folder: Path) -> None:
@@ -28,8 +28,8 @@ def write_inputs(inputs: Inputs, folder: Path) -> None:
         inputs.tables[name].to_csv(folder / path, index=False)
     for name, path in report_inputs.PICTURES.items():
         shutil.copy(inputs.pictures[name], folder / path)
-    for file in ("params.yaml", "networks.yaml"):
-        shutil.copy(ROOT / file, folder)
+    (folder / "params.yaml").write_text(SAMPLE)
+    shutil.copy(ROOT / "networks.yaml", folder)
 
 
 @pytest.fixture

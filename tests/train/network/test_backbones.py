@@ -8,17 +8,17 @@ import pytest
 from skinlesion.model import bundle
 from skinlesion.model.backend import keras
 from skinlesion.model.calibration import Calibration
-from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.rows import Backbone, Phase
 from skinlesion.train import features
 from skinlesion.train.network import backbones, freeze
 from skinlesion.train.network.build import build
+from tests.helpers.chain import load_sample
 from tests.helpers.references import ALL_USUAL
 
 pytestmark = pytest.mark.training
 
-SETTINGS = params.load()
+SETTINGS = load_sample()
 CALIBRATION = Calibration(1.0, np.full(7, 1 / 7), np.full(7, 1 / 7))
 # backbone -> parameters without classifier, feature map at the smallest size, and the library's own preprocessing.
 # Counts: torchvision's ResNet18 (11,176,512 and 9,600 moving statistics), Keras' own models less their classifier, the

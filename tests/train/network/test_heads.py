@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from skinlesion.model.backend import keras
-from skinlesion.runtime import params
 from skinlesion.runtime.params import sections
 from skinlesion.runtime.params.rows import HeadLayer
 from skinlesion.train.network import heads
 from skinlesion.train.network.heads import ATTENTIONS, SE_RATIO, squeeze_excite
+from tests.helpers.chain import load_sample
 
-HEADS = params.load().heads
+HEADS = load_sample().heads
 FEATURES = np.random.default_rng(1).normal(size=(3, 4, 5, 64)).astype("float32")
 # head -> the layers between feature map and probabilities
 LAYERS = {

@@ -12,14 +12,14 @@ import pytest
 import requests
 
 from skinlesion.model.backend import keras
-from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.network import backbones
+from tests.helpers.chain import load_sample
 from tests.helpers.one_block import one_block
 
 pytestmark = pytest.mark.training
 
-ROWS = params.load().backbones
+ROWS = load_sample().backbones
 TINY = {
     "num_layers": 1,
     "hidden_dim": 12,
