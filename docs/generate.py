@@ -1,8 +1,10 @@
 """Writes docs/params.md from params.yaml and its types, and docs/presets.md from presets/: python -m docs.generate"""
 
+import math
 import re
-import sys
 import textwrap
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +17,31 @@ from skinlesion.runtime.params import Params
 
 DOCS = Path(__file__).parent
 WIDTH = 140
-LINE = re.compile(r"( *)(\w+):(?: +([^#\s].*?))?(?: +# (.*))?$")  # indentation, key, value, comment of a line of YAML
+LINE = re.compile(r"( *)(\w+):(?: +[^#\s].*?)?(?: +# (.*))?$")  # indentation, key, comment of a line of YAML
 
 
 def write_params() -> str:
     """The page of params.yaml: each key with its value in the preset sample, the numbers that fit, and its comment.
 
-    Exits with a remedy where DVC has written params.yaml in its own layout.
+    The layout of params.yaml does not matter: dvc exp run -S writes it anew.
     """
-    document = paths.PARAMS.read_text(encoding="utf-8")
-    if re.search(r"^ *- ", document, re.MULTILINE):
-        remedy = "Go back first: git checkout params.yaml dvc.lock metrics plots && dvc checkout"
-        sys.exit(f"{paths.PARAMS} has the layout of dvc exp run -S, in which comments and keys are apart. {remedy}")
-    head, rows = read_comments(apply_sample(document))
+    document = presets.fill(paths.PARAMS.read_text(encoding="utf-8"), presets.load("sample").params)
+    (head, rows), content = read_comments(document), yaml.safe_load(document)
     made = "Made from `params.yaml` and `networks.yaml` by `make docs`; the values are those of the preset `sample`."
     parts = ["# What can I set in params.yaml?", wrap(f"{made} {' '.join(head)}")]
     schema, items = Params.model_json_schema(), []
-    for keys, value, comment in rows:
-        if len(keys) == 1 and not value:
+    for keys, comment in rows:
+        value = reduce(getitem, keys, content)
+        if len(keys) == 1 and isinstance(value, dict):
             parts += ["\n".join(items), f"## {keys[0]}", *filter(None, [wrap(comment)])]
             items = []
         else:
             fit = describe_type(keys, schema)
-            text = f"`{'.'.join(keys)}`" + (f" = `{value}`" if value else "") + (f" ({fit})" if fit else "")
+            shown = "" if isinstance(value, dict) else f" = `{presets.in_yaml(value)}`"
+            text = f"`{'.'.join(keys)}`{shown}" + (f" ({fit})" if fit else "")
             items.append(wrap(f"{text}: {comment}" if comment else text, "- "))
     parts += ["\n".join(items), "## The rows of networks.yaml", *list_networks()]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def apply_sample(document: str) -> str:
-    """A params.yaml with the values of the preset sample: the page stays as it is where others are committed."""
-    return presets.set_values(document, presets.differences(yaml.safe_load(document), presets.load("sample").params))
 
 
 def list_networks() -> list[str]:
@@ -61,23 +57,31 @@ def list_networks() -> list[str]:
     return [table(rows), "Heads, from the feature map to the seven probabilities:", "\n".join(heads)]
 
 
-def read_comments(text: str) -> tuple[list[str], list[tuple[list[str], str, str]]]:
-    """Read the first comment of a YAML file, and for each key its path, its value on that line, and its comment.
+def read_comments(text: str) -> tuple[list[str], list[tuple[list[str], str]]]:
+    """Read the first comment of a YAML file, and for each key its path and its comment.
 
     The comment of a key is above it, or behind it and in lines of comment alone, further to the right.
     """
     head, _, rest = text.partition("\n\n")
     keys: list[str] = []
     above: list[str] = []
-    rows: list[tuple[list[str], str, str]] = []
+    rows: list[tuple[list[str], str]] = []
+    column: float = math.inf  # of the items of a list that takes several lines
     for line in filter(str.strip, rest.splitlines()):
+        indent = len(line) - len(line.lstrip())
+        if line.lstrip().startswith("- "):
+            column = indent
+        elif indent <= column:
+            column = math.inf
+        if column < math.inf:
+            continue
         if match := LINE.match(line):
-            indent, key, value, behind = match.groups(default="")
-            keys = [*keys[: len(indent) // 2], key]
-            rows.append((keys, value, " ".join(filter(None, [*above, behind]))))
+            spaces, key, behind = match.groups(default="")
+            keys = [*keys[: len(spaces) // 2], key]
+            rows.append((keys, " ".join(filter(None, [*above, behind]))))
             above = []
         elif line.startswith(" " * 8):
-            rows[-1] = (*rows[-1][:2], f"{rows[-1][2]} {line.strip(' #')}")
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip(' #')}")
         else:
             above.append(line.strip(" #"))
     return [line.strip("# ") + ("" if line.endswith(".") else ".") for line in head.splitlines()], rows

@@ -56,7 +56,7 @@ def check_key(key: str, content: Any, name: str) -> None:
     section, above = content, ""
     for part in key.split("."):
         if section is None:
-            remedy = f"Set all its keys at once: -S '{above}={{KEY: VALUE, ...}}'"
+            remedy = f"Set it as a whole: -S '{above}=VALUE'. docs/params.md says what fits"
             raise UserError(f"-S {key}: {above} is null in {name}. {remedy}")
         if isinstance(section, dict) and part not in section:
             close = difflib.get_close_matches(key, list_keys(content), n=1)

@@ -52,8 +52,8 @@ def list_outputs(lock: dict[str, Any]) -> dict[str, str]:
 
 
 def find_source(lock: dict[str, Any]) -> str | None:
-    """The data.source of the raw data in dvc.lock, parsed: params.yaml may have been changed since."""
-    values = lock.get("stages", {}).get("download", {}).get("params", {}).get(paths.PARAMS.name, {})
+    """The data.source of the result in dvc.lock, parsed: params.yaml, and the raw data, may have been changed since."""
+    values = lock.get("stages", {}).get("explain", {}).get("params", {}).get(paths.PARAMS.name, {})
     return values.get("data.source")
 
 

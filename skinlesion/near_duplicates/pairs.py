@@ -88,7 +88,7 @@ def list_pairs(
         image_id_1, image_id_2 and distance, closest first.
     """
     if not len(image_ids) or (folder_2 and not len(image_ids_2)):
-        return pd.DataFrame(columns=COLUMNS)  # no set to compare with, so the other is not read
+        return pd.DataFrame(columns=COLUMNS)  # fingerprints of the other set take long
     first = fingerprints([folder / f"{image_id}.png" for image_id in image_ids])
     second = fingerprints([folder_2 / f"{image_id}.png" for image_id in image_ids_2]) if folder_2 else None
     near = near_pairs(first, second)

@@ -241,8 +241,15 @@ def test_a_missing_archive_of_the_external_set_is_found_before_a_training(here, 
     external = {"external.source": "archive", "external.archive": "isic.zip", "data.source": "kaggle"}
     assert source.check_external(change(external)).state == "problem"
     assert "isic.zip" in source.check_external(change(external)).text
+    here(external)
+    assert "isic.zip" in " ".join(finding.text for finding in checks.find_missing())
+    made_with = {"external": {"source": "archive", "archive": "isic.zip"}, "images.size": change({}).images.size}
+    put(Path("dvc.lock"), yaml.safe_dump({"stages": {"external": {"params": {"params.yaml": made_with}}}}))
+    put(Path("data/external/labels.csv"))
+    assert source.check_external(change(external)).state == "ok", "it is there already"
+    assert source.check_external(change(external | {"images.size": 128})).state == "problem"
     put(Path("isic.zip"))
-    assert source.check_external(change(external)).state == "ok"
+    assert source.check_external(change(external | {"images.size": 128})).state == "ok"
 
 
 def test_a_missing_package_of_weights_is_no_fault_of_the_params_and_the_rest_is_checked(here, capsys, monkeypatch):

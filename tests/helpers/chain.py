@@ -53,9 +53,8 @@ def ran(output: str) -> list[str]:
 
 def read_sample() -> str:
     """The text of params.yaml with the preset sample: who works on the real data has committed other values."""
-    text, sample = (ROOT / "params.yaml").read_text(), params.read(ROOT / "presets" / "sample.yaml")["params"]
-    changes = presets.differences(yaml.safe_load(text), sample)
-    return presets.set_values(text, changes) if changes else text
+    sample = params.read(ROOT / "presets" / "sample.yaml")["params"]
+    return presets.fill((ROOT / "params.yaml").read_text(), sample)
 
 
 def load_sample() -> params.Params:

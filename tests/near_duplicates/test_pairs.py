@@ -123,3 +123,11 @@ def test_plain_images_and_empty_sets_have_no_pairs(drawn: np.ndarray) -> None:
     plain, empty = np.tile(fingerprint(np.full((50, 60, 3), 120, np.uint8)), 2), np.empty(0, FINGERPRINT)
     for first, second in ((plain, None), (plain[:1], drawn), (empty, drawn), (drawn, empty), (empty, None)):
         assert near_pairs(first, second).empty
+
+
+def test_without_a_set_to_compare_with_no_image_is_read(tmp_path: Path) -> None:
+    there, missing = ["a", "b"], tmp_path / "missing"
+    for first, second in ((there, []), ([], there)):
+        pairs = near_duplicates.list_pairs(missing, first, missing, second)
+        assert list(pairs) == near_duplicates.COLUMNS
+        assert pairs.empty

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from skinlesion.runtime import paths
+from skinlesion.runtime.errors import UserError
 
 KIND = re.compile(rb"image_id,group,dx,predicted_a,predicted_b\n")  # the CSV of disagreements
 
@@ -24,7 +25,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.disagreements:
         outputs.check_file(arguments.disagreements, files, KIND)
     a, b = (scored_split.read_split(file, arguments.split, name) for file, name in zip(files, names, strict=True))
-    comparison = paired.compare(a, b, settings.evaluate.bootstrap, settings.seed)
+    try:
+        comparison = paired.compare(a, b, settings.evaluate.bootstrap, settings.seed)
+    except UserError as error:
+        elsewhere = "" if arguments.split == "external" else ", or compare on the external set: --split external"
+        raise UserError(f"{error}{elsewhere}") from None
     print(describe(comparison, *names, arguments.split))
     if arguments.disagreements:
         tables.write(arguments.disagreements, comparison.disagreements)

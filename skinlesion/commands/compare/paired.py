@@ -97,8 +97,7 @@ def match_images(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, np.nda
     }
     if any(counts.values()):
         fault = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
-        again = "run one of both again with the data, balance and split of the other (dvc params diff shows them)"
-        remedy = f"Compare them on the external set, which runs of another split share (--split external), or {again}"
+        remedy = "Run one of both again with the data, balance and split of the other (dvc params diff shows them)"
         raise UserError(
             f"A and B were scored on different images: of {len(first)} and {len(second)}, {fault}. {remedy}"
         )

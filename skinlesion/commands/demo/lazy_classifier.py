@@ -15,46 +15,52 @@ from skinlesion.model.classify import Classifier
 from skinlesion.model.likeness import Comparison
 
 
-class LazyClassifier:
-    """Computes one image, RGB uint8 (H, W, 3), at a time. Every method raises UserError while `path` is not a model."""
+class LoadedModel:
+    """A classifier and its Grad-CAM. Computes one image, RGB uint8 (H, W, 3), at a time."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.lock = path, Lock()
-        self.read: tuple[Classifier, Explainer] | None = None
-        self.version: tuple[int, ...] = ()
-
-    @property
-    def loaded(self) -> tuple[Classifier, Explainer]:
-        """The model of the last training; while another one trains, and there is no file, the one that was read."""
-        version = self.version
-        with suppress(FileNotFoundError):
-            status = self.path.stat()
-            version = status.st_mtime_ns, status.st_ino, status.st_size
-        if self.read is None or version != self.version:
-            classifier = Classifier.load(self.path)
-            self.read, self.version = (classifier, Explainer(classifier.bundle.model)), version
-        return self.read
-
-    def load(self) -> None:
-        with self.lock:
-            _ = self.loaded
+        self.classifier = Classifier.load(path)
+        self.explainer = Explainer(self.classifier.bundle.model)
+        self.lock = Lock()
 
     def predict(self, image: np.ndarray) -> dict[str, float]:
         """Give the probability of each class by its code, as skinlesion predict does."""
         with self.lock:
-            return self.loaded[0].predict(image)
+            return self.classifier.predict(image)
 
     def compare(self, image: np.ndarray) -> Comparison:
         """Compare the image with the training images of the model."""
         with self.lock:
-            return self.loaded[0].compare(image)
+            return self.classifier.compare(image)
 
     def explain(self, image: np.ndarray) -> list[np.ndarray]:
         """Draw the image as the model receives it, then its Grad-CAM for each class: RGB uint8 (SIDE, SIDE, 3)."""
+        fit, side = self.classifier.bundle.fit, self.classifier.bundle.model.input_shape[1]
         with self.lock:
-            classifier, explainer = self.loaded
-            fit, side = classifier.bundle.fit, classifier.bundle.model.input_shape[1]
-            features = explainer.features(images.fit(image, side, fit)[None])
-            heatmaps = explainer.explain_features(features.repeat(len(CODES), axis=1), np.arange(len(CODES)))
+            features = self.explainer.features(images.fit(image, side, fit)[None])
+            heatmaps = self.explainer.explain_features(features.repeat(len(CODES), axis=1), np.arange(len(CODES)))
         picture = images.fit(image, SIDE, fit)
         return [picture, *(overlay(picture, heatmap) for heatmap in heatmaps)]
+
+
+class LazyClassifier:
+    """The model at `path`, read when it is asked for, and again when a training has replaced it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lock = path, Lock()
+        self.loaded: LoadedModel | None = None
+        self.version: tuple[int, ...] = ()
+
+    def load(self) -> LoadedModel:
+        """Give the model; while another one trains, and there is no file, the one before.
+
+        Raises UserError if `path` is not a model, or is missing and there was none.
+        """
+        with self.lock:
+            version = self.version
+            with suppress(FileNotFoundError):
+                status = self.path.stat()
+                version = status.st_mtime_ns, status.st_ino, status.st_size
+            if self.loaded is None or version != self.version:
+                self.loaded, self.version = LoadedModel(self.path), version
+            return self.loaded

@@ -95,15 +95,15 @@ def respond(model: LazyClassifier, content: bytes) -> JSONResponse:
     """Classify an image file's bytes; `error` says why that is not possible."""
     status = 503
     try:
-        model.load()
+        loaded = model.load()
         status = 413 if len(content) > uploads.MOST_BYTES else 400
         image = uploads.decode(content)
     except UserError as error:
         return JSONResponse({"error": str(error)}, status)
-    comparison = model.compare(image)
+    comparison = loaded.compare(image)
     return JSONResponse(
         {
-            "probabilities": model.predict(image),
+            "probabilities": loaded.predict(image),
             "names": NAMES,
             "unlike_training": comparison.unlike,
             "too_small": comparison.too_small,

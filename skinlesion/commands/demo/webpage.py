@@ -93,12 +93,12 @@ def build_page(model: LazyClassifier, folder: Path) -> gradio.Blocks:
 def answer_image(model: LazyClassifier, path: Path) -> str:
     """Render the answer to an image file, or the reason why there is none, as HTML."""
     try:
-        image = uploads.decode(path.read_bytes())
-        probabilities, (picture, *heat_pictures) = model.predict(image), model.explain(image)
+        loaded, image = model.load(), uploads.decode(path.read_bytes())
     except UserError as error:
         return ANSWER.render(error=error)
+    probabilities, (picture, *heat_pictures) = loaded.predict(image), loaded.explain(image)
     rows = zip(DIAGNOSES, probabilities.values(), map(to_data_uri, heat_pictures), strict=True)
-    return ANSWER.render(rows=rows, picture=to_data_uri(picture), comparison=model.compare(image))
+    return ANSWER.render(rows=rows, picture=to_data_uri(picture), comparison=loaded.compare(image))
 
 
 def to_data_uri(image: np.ndarray) -> str:

@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections.abc import Callable
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import yaml
@@ -30,7 +32,7 @@ MODELS = 0.5e9  # bytes
 
 def check_data(settings: Params) -> Finding:
     data, place = settings.data, find_credentials()
-    if is_fetched(data):
+    if is_made("download", paths.RAW_METADATA, settings):
         return Finding("ok", f"data.source: {data.source}, already in {paths.RAW}")
     if data.source == "archive" and not data.archive.expanduser().exists():
         remedy = "Correct the path in params.yaml, or set data.source: sample"
@@ -45,21 +47,23 @@ def check_data(settings: Params) -> Finding:
 def check_external(settings: Params) -> Finding:
     """Check whether the archive of the external set is there: its stage runs late, maybe after the training."""
     external = settings.external
+    if is_made("external", paths.EXTERNAL, settings):
+        return Finding("ok", f"external.source: {external.source}, already in {paths.EXTERNAL}")
     if external.source == "archive" and not external.archive.expanduser().exists():
         remedy = "Correct the path in params.yaml, or set external.source: none"
         return Finding("problem", f"external.archive: {external.archive} is missing", remedy)
     return Finding("ok", f"external.source: {external.source}")
 
 
-def is_fetched(data: Data) -> bool:
-    """Whether data/raw is there, from the source that params.yaml names according to dvc.lock."""
+def is_made(stage: str, output: Path, settings: Params) -> bool:
+    """Whether a stage's output is there, made with these params according to dvc.lock."""
     try:
         stages = yaml.safe_load(paths.LOCK.read_text(encoding="utf-8"))["stages"]
-        values = stages["download"]["params"][paths.PARAMS.name]
+        made_with = stages[stage]["params"][paths.PARAMS.name]
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         return False
-    wanted = (data.source, data.archive and str(data.archive))
-    return paths.RAW_METADATA.exists() and (values.get("data.source"), values.get("data.archive")) == wanted
+    content = settings.model_dump(mode="json")
+    return output.exists() and all(reduce(getitem, key.split("."), content) == made_with[key] for key in made_with)
 
 
 def find_credentials() -> str:
@@ -78,7 +82,7 @@ def check_disk(settings: Params) -> Finding:
     data, free = settings.data, shutil.disk_usage(".").free
     images = (SAMPLE_IMAGES if data.source == "sample" else HAM10000_IMAGES) + 7 * (settings.balance.per_class or 0)
     run = 2 * images * settings.images.size**2 * 3 * PNG + MODELS  # twice: in the workspace and in DVC's cache
-    raw = 0 if is_fetched(data) else SOURCES[data.source][1](data)
+    raw = 0 if is_made("download", paths.RAW_METADATA, settings) else SOURCES[data.source][1](data)
     cache = measure_bytes(Path(read_dvc("cache", "dir").splitlines()[-1]))
     needed = f"{raw / 1e9:.1f} GB for the raw data, {run / 1e9:.1f} GB for a run"
     text = f"{free / 1e9:.1f} GB free; needed: {needed}; DVC's cache has {cache / 1e9:.1f} GB"

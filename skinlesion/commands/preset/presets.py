@@ -130,6 +130,12 @@ def overlay(content: dict, values: dict) -> dict:
     return content | values | both
 
 
+def fill(document: str, values: dict[str, Any]) -> str:
+    """Set the params of a preset in the text of params.yaml, as `set_values` does."""
+    changes = differences(yaml.safe_load(document), values)
+    return set_values(document, changes) if changes else document
+
+
 def set_values(document: str, changes: dict[Key, Any]) -> str:
     """Set values in a YAML document, each by its path of keys; comments, their columns, quotes and order stay."""
     editor = YAML()

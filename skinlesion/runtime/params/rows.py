@@ -2,14 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-# strict: else YAML's `true` is 1
+
+def refuse_true(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is no number")
+    return value
+
+
+# To Python, and so to pydantic, True is 1. A number may be text: YAML reads 5e-05 as such.
 Integer = Annotated[int, Field(strict=True)]
+NO_BOOLEAN = BeforeValidator(refuse_true)
 Count = Annotated[Integer, Field(ge=1)]
 Seed = Annotated[Integer, Field(ge=0, lt=2**32)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Range = Annotated[float, Field(ge=0, le=0.9)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), NO_BOOLEAN]
+Range = Annotated[float, Field(ge=0, le=0.9), NO_BOOLEAN]
 
 
 class Section(BaseModel):

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from skinlesion.runtime.params.rows import Count, Integer, Range, Section, Seed
+from skinlesion.runtime.params.rows import NO_BOOLEAN, Count, Integer, Range, Section, Seed
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Degrees = Annotated[float, Field(ge=0, le=180)]
+Fraction = Annotated[float, Field(ge=0, le=1), NO_BOOLEAN]
+Degrees = Annotated[float, Field(ge=0, le=180), NO_BOOLEAN]
 DUPLICATES = Path("presets/duplicates")
 
 
@@ -95,7 +95,7 @@ def check_flip(probability: float) -> float:
     return probability
 
 
-Flip = Annotated[float, AfterValidator(check_flip)]
+Flip = Annotated[float, AfterValidator(check_flip), NO_BOOLEAN]
 
 
 class Augmentation(Section):
@@ -113,7 +113,7 @@ class Augmentation(Section):
 
 class ReduceLearningRate(Section):
     patience: Count
-    factor: Annotated[float, Field(gt=0, lt=1)]
+    factor: Annotated[float, Field(gt=0, lt=1), NO_BOOLEAN]
 
 
 class Train(Section):
@@ -129,7 +129,7 @@ class Train(Section):
     weight_decay: Range
     schedule: Literal["constant", "cosine"]
     warmup_epochs: Annotated[Integer, Field(ge=0)]
-    ema: Annotated[float, Field(gt=0, lt=1)] | None
+    ema: Annotated[float, Field(gt=0, lt=1), NO_BOOLEAN] | None
     monitor: Literal["loss", "accuracy", "balanced_accuracy", "roc_auc_macro"]
     early_stopping: Count | None
     reduce_learning_rate: ReduceLearningRate | None
