@@ -128,6 +128,13 @@ def test_the_raw_probabilities_are_recorded_beside_those_of_a_decision_rule() ->
         np.testing.assert_allclose(both[f"{record.RAW}{code}"], raw[code])
 
 
+def test_a_model_that_is_constant_has_no_temperature() -> None:
+    table = make_predictions(dict.fromkeys(CODES, 3))
+    constant = table.assign(**{name: 1 / 7 for name in table if name.removeprefix("calibrated_") in CODES})
+    assert record.find_temperature(table) == pytest.approx(2)
+    assert record.find_temperature(constant) is None
+
+
 def test_options_of_presets_are_refused_with_a_plan(folder, capsys):
     for words in (["--protocol", "image"], ["--cluster", "tcp://a:1"], ["--resource", "GPU=1"]):
         assert main(["study", "run", "--plan", PLAN, *words]) == 1

@@ -134,8 +134,11 @@ def select_public(table: pd.DataFrame) -> str:
     return rows.rename(columns=names).to_csv(index=False, lineterminator="\n")
 
 
-def find_temperature(table: pd.DataFrame) -> float:
-    """Find the temperature that evaluate used, which divides the logarithms of the raw probabilities."""
+def find_temperature(table: pd.DataFrame) -> float | None:
+    """Find the temperature that evaluate used, which divides the logarithms of the raw probabilities.
+
+    None for a model that gives all classes nearly the same probability.
+    """
     raw, calibrated = (
         np.log(table[[f"{VARIANTS[variant]}{code}" for code in CODES]].clip(lower=1e-30).to_numpy())
         for variant in ("raw", "calibrated")
@@ -143,7 +146,7 @@ def find_temperature(table: pd.DataFrame) -> float:
     order = raw.argsort(axis=1)[:, -2:]
     spreads = [np.diff(np.take_along_axis(values, order, axis=1))[:, 0] for values in (raw, calibrated)]
     clear = (spreads[0] > 0.1) & (spreads[0] < 5)  # neither equal, nor one so small that rounding counts
-    return round(float(np.median(spreads[0][clear] / spreads[1][clear])), 3)
+    return round(float(np.median(spreads[0][clear] / spreads[1][clear])), 3) if clear.any() else None
 
 
 def commit(folder: Path) -> bool:
