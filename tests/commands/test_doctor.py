@@ -248,6 +248,9 @@ def test_a_missing_archive_of_the_external_set_is_found_before_a_training(here, 
     put(Path("data/external/labels.csv"))
     assert source.check_external(change(external)).state == "ok", "it is there already"
     assert source.check_external(change(external | {"images.size": 128})).state == "problem"
+    older = {"stages": {"external": {"params": {"params.yaml": made_with | {"external.gone": 1}}}}}
+    put(Path("dvc.lock"), yaml.safe_dump(older))
+    assert source.check_external(change(external)).state == "problem", "made by a version with other keys"
     put(Path("isic.zip"))
     assert source.check_external(change(external | {"images.size": 128})).state == "ok"
 

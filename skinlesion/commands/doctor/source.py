@@ -59,11 +59,10 @@ def is_made(stage: str, output: Path, settings: Params) -> bool:
     """Whether a stage's output is there, made with these params according to dvc.lock."""
     try:
         stages = yaml.safe_load(paths.LOCK.read_text(encoding="utf-8"))["stages"]
-        made_with = stages[stage]["params"][paths.PARAMS.name]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        made_with, content = stages[stage]["params"][paths.PARAMS.name], settings.model_dump(mode="json")
+        return output.exists() and all(reduce(getitem, key.split("."), content) == made_with[key] for key in made_with)
+    except (OSError, yaml.YAMLError, KeyError, TypeError):  # no dvc.lock, or one of an older version with other keys
         return False
-    content = settings.model_dump(mode="json")
-    return output.exists() and all(reduce(getitem, key.split("."), content) == made_with[key] for key in made_with)
 
 
 def find_credentials() -> str:

@@ -104,7 +104,7 @@ def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
         wanted = {paths.PARAMS: params.read(changed), paths.NETWORKS: params.read(networks)}
         params.check_params(wanted[paths.PARAMS], label, networks)
     changes = {path: differences(contents[path], wanted[path]) for path in before}
-    after = {path: set_values(text, changes[path]) if changes[path] else text for path, text in before.items()}
+    after = {path: set_values(text, changes[path]) for path, text in before.items()}
     for path, text in after.items():
         if yaml.safe_load(text) != wanted[path]:
             keys = ", ".join(".".join(key) for key in changes[path])
@@ -132,12 +132,13 @@ def overlay(content: dict, values: dict) -> dict:
 
 def fill(document: str, values: dict[str, Any]) -> str:
     """Set the params of a preset in the text of params.yaml, as `set_values` does."""
-    changes = differences(yaml.safe_load(document), values)
-    return set_values(document, changes) if changes else document
+    return set_values(document, differences(yaml.safe_load(document), values))
 
 
 def set_values(document: str, changes: dict[Key, Any]) -> str:
     """Set values in a YAML document, each by its path of keys; comments, their columns, quotes and order stay."""
+    if not changes:
+        return document  # to the byte, whatever its layout
     editor = YAML()
     editor.preserve_quotes, editor.allow_duplicate_keys, editor.width = True, True, 10**9
     editor.brace_single_entry_mapping_in_flow_sequence = True  # as networks.yaml writes the layers of a head
