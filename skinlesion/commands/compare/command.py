@@ -18,7 +18,7 @@ def run(arguments: argparse.Namespace) -> None:
     from skinlesion.core import tables
     from skinlesion.runtime import params
 
-    settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
+    settings = params.read_params()
     working_tree = paths.PREDICTIONS.as_posix()
     names = (arguments.a, arguments.b or working_tree)
     files = [paths.PREDICTIONS if name == working_tree else revisions.find_predictions(name) for name in names]

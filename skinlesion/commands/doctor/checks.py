@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from skinlesion.commands.doctor import software, source, training
 from skinlesion.commands.doctor.software import Finding
-from skinlesion.runtime import params, paths
+from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
 
 SOFTWARE: dict[str, Callable[[], Finding]] = {"packages": software.check_packages, "Git": software.check_git}
@@ -22,7 +22,7 @@ def check_all() -> Iterator[tuple[str, Finding]]:
     for name, check in SOFTWARE.items():
         yield name, run_check(check)
     try:
-        settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
+        settings = params.read_params()
     except UserError as error:
         yield "params", Finding("problem", str(error), "Correct params.yaml, then run skinlesion doctor again")
         return
@@ -36,7 +36,7 @@ def find_missing() -> list[Finding]:
 
     Raises UserError if params.yaml is missing or wrong.
     """
-    settings = params.check_params(params.read(paths.PARAMS), str(paths.PARAMS))
+    settings = params.read_params()
     checks = (training.check_weights, source.check_data, source.check_external)
     findings = [run_check(check, settings) for check in checks]
     return [finding for finding in findings if finding.state == "problem"]

