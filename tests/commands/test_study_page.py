@@ -275,6 +275,15 @@ def test_two_recipes_count_alike_and_none_is_no_row(study):
     assert inflation.measure({}, STUDY).empty
 
 
+@pytest.mark.parametrize("protocol", ["image", "lesion"])
+def test_a_model_that_has_learned_nothing_is_not_in_the_mean(protocol, study):
+    there = read(study)
+    there[f"gap-{protocol}-seed17"].rows[ALL] = np.eye(7)[3]
+    table = inflation.measure(there, STUDY).query("way == @inflation.BY_PROTOCOL").set_index("recipe")["difference"]
+    assert [*table.index] == [ROW["title"], f"{ROWS[3]['title']}, {inflation.CONSTANT}", inflation.POOLED]
+    assert table[inflation.POOLED] == table[ROW["title"]]
+
+
 def test_nothing_is_published_of_an_image_but_what_the_licence_allows():
     header, *lines = record.select_public(
         make_predictions(LESIONS).assign(**{f"decision_{code}": 0.5 for code in ALL})

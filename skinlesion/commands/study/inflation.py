@@ -14,7 +14,8 @@ BY_PROTOCOL, SAME_IMAGES = "image - lesion", "image - folds, same images"
 WITHIN, CONTROL = "with a sibling - without", "several images - one, no leak"
 BEYOND = "siblings beyond difficulty"  # WITHIN - CONTROL
 WAYS = (BY_PROTOCOL, SAME_IMAGES, WITHIN, CONTROL, BEYOND)
-POOLED = "mean of all"
+POOLED = "mean"
+CONSTANT = "one class for all images, not in the mean"
 
 Sides = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -22,14 +23,15 @@ Sides = tuple[pd.DataFrame, pd.DataFrame]
 def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
     """Compare two sets of test images in each recipe, over the classes that both have, and pool the recipes.
 
-    A draw of lesions is the same in all sets, so that recipes with common test images are not taken as independent.
+    A draw of lesions is the same in all sets, so that recipes with common test images are not taken as independent. A
+    recipe with a model that has learned nothing has its row, but is not in the mean: its 0 says nothing about leakage.
 
     Returns:
-        Columns recipe (POOLED, at the end: the mean of those above), way (one of WAYS), images (of each side) and
-        difference. No row where no run has finished.
+        Columns recipe (POOLED, at the end: the mean of those above but CONSTANT), way (one of WAYS), images (of each
+        side) and difference. No row where no run has finished.
     """
     by_image = [result for result in results.values() if result.unit.protocol == "image" and not result.unit.members]
-    recipes = [(name_recipe(result), choose_sides(result, results)) for result in by_image]
+    recipes = [(name_recipe(result, results), choose_sides(result, results)) for result in by_image]
     if not recipes:
         return pd.DataFrame(columns=["recipe", "way", "images", "difference"])
     groups = [rows["group"] for _, sides in recipes for both in sides.values() for rows in both]
@@ -50,17 +52,20 @@ def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
             first, second = scores[way]
             if (shared := np.isfinite(first[0] - second[0])).any():
                 averages = [average(values[:, shared]) for values in (first, second, first - second)]
-                drawn.setdefault(way, []).append(averages)
+                if not recipe.endswith(CONSTANT):
+                    drawn.setdefault(way, []).append(averages)
                 images = " against ".join(f"{len(rows):,}" for rows in sides.get(way, ()))
                 table.append((recipe, way, images, summarize(*averages)))
     table += [(POOLED, way, "", summarize(*np.mean(drawn[way], axis=0))) for way in WAYS if way in drawn]
     return pd.DataFrame(table, columns=["recipe", "way", "images", "difference"])
 
 
-def name_recipe(result: Result) -> str:
-    """The title of the run's row, with its seed where the row has several."""
-    row = result.unit.row
-    return row.title if len(row.seeds) == 1 else f"{row.title}, {result.unit.label}"
+def name_recipe(result: Result, results: dict[str, Result]) -> str:
+    """The title of the run's row, its seed where the row has several, and CONSTANT if it or the run by lesion is so."""
+    row, label = result.unit.row, result.unit.label
+    pair = [result, results.get(f"{row.system}-lesion-{label}")]
+    constant = any(model.is_constant for model in pair if model)
+    return ", ".join([row.title, *[label] * (len(row.seeds) > 1), *[CONSTANT] * constant])
 
 
 def choose_sides(result: Result, results: dict[str, Result]) -> dict[str, Sides]:

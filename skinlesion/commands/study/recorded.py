@@ -35,6 +35,11 @@ class Result:
         rows = self.rows[self.rows["split"] == split]
         return (rows[~rows["augmented"]] if originals else rows).reset_index(drop=True)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the model takes all test images for one class."""
+        return len(np.unique(self.select()[ALL].to_numpy().argmax(axis=1))) == 1
+
 
 def read_results(folder: Path, study: Study) -> dict[str, Result]:
     """Read the results of all units whose runs are recorded in `folder`, by name. Raises UserError as `pool` does."""
