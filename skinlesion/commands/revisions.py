@@ -79,7 +79,10 @@ def find_predictions(source: str) -> Path:
     commit = resolve_revision(source)
     if commit is None:
         kinds = "branch, tag, commit or experiment of this clone, and no file"
-        remedy = "Correct the name; git fetch brings branches of a server, dvc exp list names the experiments"
+        remedy = (
+            "Correct the name; git fetch brings branches of a server, dvc exp list names the finished experiments, "
+            "dvc queue status those that are queued or running"
+        )
         raise UserError(f"{source!r} is no {kinds}. {remedy}")
     outputs = list_outputs(parse_file(git(Path(), "show", f"{commit}:./{paths.LOCK}"), paths.LOCK, source))
     if predictions not in outputs:

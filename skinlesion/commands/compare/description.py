@@ -1,9 +1,17 @@
-"""A comparison as text: a table in Markdown, McNemar's test, and the first disagreements."""
+"""A comparison as text: a table in Markdown; of two runs also McNemar's test and the first disagreements."""
+
+from statistics import mean
 
 from skinlesion.commands.compare.paired import MEASURES, Comparison
+from skinlesion.commands.compare.repeated import Repeated
 from skinlesion.report.table import Table, count, markdown, number
 
 SHOWN = 5  # disagreements
+ONE_TRAINING = (
+    "Each side is one training. The intervals leave out the chance of training, so other seeds may turn a sign.\n"
+    "Train both with several seeds, then: skinlesion compare A1,A2,A3 B1,B2,B3"
+)
+FEW_RUNS = "In brackets: the lowest and the highest run. With few runs the intervals are somewhat too narrow."
 
 
 def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
@@ -29,8 +37,36 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
             markdown(Table("", ("measure", "A", "B", f"B - A, paired bootstrap by {comparison.unit}"), rows)),
             "",
             f"McNemar's exact test: {only}, p = {comparison.p:.3g}",
-            *(["It takes images of one lesion as independent. Rely on the intervals."] if by_lesion else []),
+            *(["It takes images of one lesion as independent; the intervals do not."] if by_lesion else []),
             f"Another class predicted: {count(len(different))} of {images} images{':' if shown else ''}",
             *shown,
+            "",
+            ONE_TRAINING,
         ]
     )
+
+
+def describe_repeated(comparison: Repeated, a: str, b: str, split: str) -> str:
+    """Describe the comparison of the runs `a` and `b`, the names of each side, on a split."""
+    rows = [
+        (MEASURES[name], *map(describe_runs, comparison.runs[name]), str(difference))
+        for name, difference in comparison.means.items()
+    ]
+    lesions = f" of {count(comparison.lesions)} lesions" if comparison.unit == "lesion" else ""
+    columns = ("measure", "A, mean", "B, mean", f"B - A, bootstrap by {comparison.unit} and run")
+    return "\n".join(
+        [
+            f"A: {a}",
+            f"B: {b}",
+            f"split {split}: {count(comparison.images)} images{lesions}, the same in all runs",
+            "",
+            markdown(Table("", columns, rows)),
+            "",
+            FEW_RUNS,
+        ]
+    )
+
+
+def describe_runs(scores: list[float]) -> str:
+    """The mean of the runs, and their range."""
+    return f"{number(mean(scores))} [{number(min(scores))} to {number(max(scores))}]"

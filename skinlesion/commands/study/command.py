@@ -69,7 +69,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     purpose = "run presets under both protocols, one after the other, each as a DVC experiment"
     run_parser = commands.add_parser("run", help=purpose, description=purpose)
     run_parser.add_argument("presets", nargs="*", metavar="PRESET", help="default: all published systems")
-    run_parser.add_argument("--protocol", choices=(PROTOCOLS, "image", "lesion"), help=f"default: {PROTOCOLS}")
+    run_parser.add_argument(
+        "--protocol",
+        choices=(PROTOCOLS, "image", "lesion"),
+        metavar="PROTOCOL",
+        help=f"image, lesion or {PROTOCOLS} (default)",
+    )
     listed = "run the systems and runs that FILE lists (PRESET: only these); record and commit each result beside FILE"
     run_parser.add_argument("--plan", type=Path, metavar="FILE", help=listed)
     run_parser.add_argument("--no-commit", action="store_true", help="with --plan: leave the commits to you")

@@ -131,3 +131,18 @@ def test_a_revision_an_experiment_a_file_and_the_working_tree_are_sides(files, c
     assert command in error
     read_dvc(*command.split()[1:])
     assert compare("first", "a.csv").count("+0.000 (95% interval +0.000 to +0.000)") == 3
+
+
+def test_seeds_of_two_results_are_compared_by_their_means(files, capsys):
+    shutil.copy("b.csv", "b,2.csv")
+    assert main(["compare", "a.csv,b.csv", "b.csv,b.csv"]) == 0
+    text = capsys.readouterr().out
+    assert "28 images of 21 lesions, the same in all runs" in text
+    assert "| accuracy | 0.929 [0.893 to 0.964] | 0.893 [0.893 to 0.893] | -0.036 (95% interval -" in text
+    assert main(["compare", "a.csv", "b,2.csv"]) == 0, "a file with a comma in its name"
+    assert "with several seeds, then: skinlesion compare A1,A2,A3 B1,B2,B3" in capsys.readouterr().out
+    assert main(["compare", "a.csv,b.csv", "b.csv"]) == 1
+    assert "Give several of both" in capsys.readouterr().err
+    assert main(["compare", "a.csv,b.csv", "b.csv,a.csv", "--disagreements", "out.csv"]) == 1
+    assert "--disagreements is of two runs" in capsys.readouterr().err
+    assert not Path("out.csv").exists()
