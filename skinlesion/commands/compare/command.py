@@ -50,7 +50,7 @@ def split_names(side: str) -> list[str]:
 
 def add(parser: argparse.ArgumentParser) -> None:
     kinds = (
-        "a branch, tag, commit, DVC experiment, or the path of a predictions.csv; A1,A2,A3: trainings by other seeds"
+        "a branch, tag, commit, DVC experiment, or the path of a predictions.csv; A1,A2,A3: seeds of one configuration"
     )
     parser.add_argument("a", metavar="A", help=kinds)
     b = f"the same (default: {paths.PREDICTIONS} as it is in the working tree)"

@@ -11,7 +11,10 @@ ONE_TRAINING = (
     "Each side is one training. The intervals leave out the chance of training, so other seeds may turn a sign.\n"
     "Train both with several seeds, then: skinlesion compare A1,A2,A3 B1,B2,B3"
 )
-FEW_RUNS = "In brackets: the lowest and the highest run. With few runs the intervals are somewhat too narrow."
+SEVERAL_TRAININGS = (
+    "In brackets: the lowest and the highest run. An interval that contains 0 does not show which side is better, nor\n"
+    "that both are equal. With few runs it is too narrow: with three a side, the part due to training by a fifth."
+)
 
 
 def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
@@ -62,7 +65,7 @@ def describe_repeated(comparison: Repeated, a: str, b: str, split: str) -> str:
             "",
             markdown(Table("", columns, rows)),
             "",
-            FEW_RUNS,
+            SEVERAL_TRAININGS,
         ]
     )
 
