@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -273,6 +274,22 @@ def test_two_recipes_count_alike_and_none_is_no_row(study):
         assert len(single) == (1 if way == inflation.SAME_IMAGES else 2), way
         assert pooled == pytest.approx(np.mean(single)), way
     assert inflation.measure({}, STUDY).empty
+
+
+def test_the_seeds_of_a_recipe_are_averaged_before_the_recipes(study):
+    there = read(study)
+    table = inflation.measure(there, STUDY).set_index(["recipe", "way"])["difference"]
+    first, other = there["gap-image-seed17"], there["ours-image-seed17"]
+    unit = replace(first.unit, label="seed18")
+    seeds = inflation.measure(there | {unit.name: replace(other, unit=unit)}, STUDY).set_index(["recipe", "way"])
+    alone, ours, both = (
+        values[recipe, inflation.WITHIN]
+        for values, recipe in ((table, "GAP"), (table, ROW["title"]), (seeds["difference"], "GAP"))
+    )
+    assert (both.a, both.b) == pytest.approx(((alone.a + ours.a) / 2, (alone.b + ours.b) / 2))
+    assert seeds.loc[("GAP", inflation.WITHIN), "images"].endswith(", each of 2 seeds")
+    pooled = seeds.loc[(inflation.POOLED, inflation.WITHIN), "difference"]
+    assert pooled.b == pytest.approx((both.b + ours.b) / 2)
 
 
 @pytest.mark.parametrize("protocol", ["image", "lesion"])

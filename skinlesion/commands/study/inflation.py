@@ -23,8 +23,9 @@ Sides = tuple[pd.DataFrame, pd.DataFrame]
 def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
     """Compare two sets of test images in each recipe, over the classes that both have, and pool the recipes.
 
-    A draw of lesions is the same in all sets, so that recipes with common test images are not taken as independent. A
-    recipe with a model that has learned nothing has its row, but is not in the mean: its 0 says nothing about leakage.
+    The seeds of a recipe are averaged first. A draw of lesions is the same in all sets, so that recipes with common
+    test images are not taken as independent. A recipe with a model that has learned nothing has its row, but is not in
+    the mean: its 0 says nothing about leakage.
 
     Returns:
         Columns recipe (POOLED, at the end: the mean of those above but CONSTANT), way (one of WAYS), images (of each
@@ -38,7 +39,8 @@ def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
     lesions = pd.Index(pd.concat(groups).unique())
     draws = Bootstrap.draw(lesions.to_series(), study.bootstrap, study.seed)
     draws = Bootstrap(np.vstack([np.ones((1, len(lesions)), np.float32), draws.weights]), draws.groups)
-    table, drawn = [], {}
+    drawn: dict[tuple[str, str], list] = {}
+    images = {}
     for recipe, sides in recipes:
         scores = {
             way: tuple(sensitivities(rows, draws.select(lesions.get_indexer(rows["group"]))) for rows in both)
@@ -52,20 +54,27 @@ def measure(results: dict[str, Result], study: Study) -> pd.DataFrame:
             first, second = scores[way]
             if (shared := np.isfinite(first[0] - second[0])).any():
                 averages = [average(values[:, shared]) for values in (first, second, first - second)]
-                if not recipe.endswith(CONSTANT):
-                    drawn.setdefault(way, []).append(averages)
-                images = " against ".join(f"{len(rows):,}" for rows in sides.get(way, ()))
-                table.append((recipe, way, images, summarize(*averages)))
-    table += [(POOLED, way, "", summarize(*np.mean(drawn[way], axis=0))) for way in WAYS if way in drawn]
+                drawn.setdefault((recipe, way), []).append(averages)
+                images[recipe, way] = " against ".join(f"{len(rows):,}" for rows in sides.get(way, ()))
+    means = {place: np.mean(seeds, axis=0) for place, seeds in drawn.items()}
+    table = [(*place, count_seeds(images[place], len(drawn[place])), summarize(*mean)) for place, mean in means.items()]
+    for way in WAYS:
+        learned = [mean for (recipe, of), mean in means.items() if of == way and not recipe.endswith(CONSTANT)]
+        if learned:
+            table.append((POOLED, way, "", summarize(*np.mean(learned, axis=0))))
     return pd.DataFrame(table, columns=["recipe", "way", "images", "difference"])
 
 
 def name_recipe(result: Result, results: dict[str, Result]) -> str:
-    """The title of the run's row, its seed where the row has several, and CONSTANT if it or the run by lesion is so."""
-    row, label = result.unit.row, result.unit.label
-    pair = [result, results.get(f"{row.system}-lesion-{label}")]
-    constant = any(model.is_constant for model in pair if model)
-    return ", ".join([row.title, *[label] * (len(row.seeds) > 1), *[CONSTANT] * constant])
+    """The title of the run's row, with CONSTANT if it or the run by lesion is so."""
+    row = result.unit.row
+    pair = [result, results.get(f"{row.system}-lesion-{result.unit.label}")]
+    return f"{row.title}, {CONSTANT}" if any(run.is_constant for run in pair if run) else row.title
+
+
+def count_seeds(images: str, seeds: int) -> str:
+    """Add the number of seeds to the numbers of images, where there are several."""
+    return f"{images}, each of {seeds} seeds" if images and seeds > 1 else images
 
 
 def choose_sides(result: Result, results: dict[str, Result]) -> dict[str, Sides]:
