@@ -81,7 +81,7 @@ def test_overrides_reach_every_run_and_relative_paths_become_absolute(folder):
             "resnet18",
             "image",
             ["train.augmentation.zoom=0.2"],
-            ["train.augmentation is null", "-S 'train.augmentation="],
+            ["train.augmentation is null", "-S 'train.augmentation=VALUE'"],
         ),
         ("resnet18", "image", ["train.early_stopping=true"], ["train.early_stopping is True", "integer"]),
         ("resnet18", "image", ["balance.operations.flip_horizontal=true"], ["flip_horizontal: True is no number"]),

@@ -24,8 +24,6 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
         for name, difference in comparison.differences.items()
     ]
     images, different = count(comparison.images), comparison.disagreements
-    by_lesion = comparison.unit == "lesion"
-    lesions = f" of {count(comparison.lesions)} lesions" if by_lesion else ""
     only = f"{comparison.only_a_right} images right only in A, {comparison.only_b_right} only in B"
     shown = [
         f"  {row.image_id} ({row.group}), {row.dx}: A {row.predicted_a}, B {row.predicted_b}"
@@ -33,14 +31,15 @@ def describe(comparison: Comparison, a: str, b: str, split: str) -> str:
     ]
     return "\n".join(
         [
-            f"A: {a}",
-            f"B: {b}",
-            f"split {split}: {images} images{lesions}, the same on both sides",
-            "",
+            *head(comparison, a, b, split, "the same on both sides"),
             markdown(Table("", ("measure", "A", "B", f"B - A, paired bootstrap by {comparison.unit}"), rows)),
             "",
             f"McNemar's exact test: {only}, p = {comparison.p:.3g}",
-            *(["It takes images of one lesion as independent; the intervals do not."] if by_lesion else []),
+            *(
+                ["It takes images of one lesion as independent; the intervals do not."]
+                if comparison.unit == "lesion"
+                else []
+            ),
             f"Another class predicted: {count(len(different))} of {images} images{':' if shown else ''}",
             *shown,
             "",
@@ -55,19 +54,21 @@ def describe_repeated(comparison: Repeated, a: str, b: str, split: str) -> str:
         (MEASURES[name], *map(describe_runs, comparison.runs[name]), str(difference))
         for name, difference in comparison.means.items()
     ]
-    lesions = f" of {count(comparison.lesions)} lesions" if comparison.unit == "lesion" else ""
     columns = ("measure", "A, mean", "B, mean", f"B - A, bootstrap by {comparison.unit} and run")
     return "\n".join(
         [
-            f"A: {a}",
-            f"B: {b}",
-            f"split {split}: {count(comparison.images)} images{lesions}, the same in all runs",
-            "",
+            *head(comparison, a, b, split, "the same in all runs"),
             markdown(Table("", columns, rows)),
             "",
             SEVERAL_TRAININGS,
         ]
     )
+
+
+def head(comparison: Comparison | Repeated, a: str, b: str, split: str, shared: str) -> list[str]:
+    """The first lines: both sides, and the images on which they are compared."""
+    lesions = f" of {count(comparison.lesions)} lesions" if comparison.unit == "lesion" else ""
+    return [f"A: {a}", f"B: {b}", f"split {split}: {count(comparison.images)} images{lesions}, {shared}", ""]
 
 
 def describe_runs(scores: list[float]) -> str:
