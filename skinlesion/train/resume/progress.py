@@ -18,6 +18,7 @@ from skinlesion.train.machine import backends
 from skinlesion.train.machine.distribution import SINGLE_DEVICE, Distribution
 
 PLAIN = (bool, int, float, str, type(None))  # types of a callback's counters and settings
+NOT_KEPT = "min_delta"  # Keras changes its sign in the first epoch of a process
 FIELDS = ("phase", "stopped", "history", "callbacks")
 
 
@@ -113,7 +114,7 @@ class Follow(keras.callbacks.Callback):
         progress.history.append({"epoch": epoch + 1, "phase": progress.phase, "learning_rate": rate, **measures})
         progress.stopped = bool(self.model.stop_training)
         progress.callbacks = [
-            {name: value for name, value in vars(callback).items() if isinstance(value, PLAIN)}
+            {name: value for name, value in vars(callback).items() if isinstance(value, PLAIN) and name != NOT_KEPT}
             for callback in self.others
         ]
         if progress.path is not None:

@@ -32,10 +32,10 @@ class KeptProgress(Progress):
 
 
 OFF = dict.fromkeys(("flip_vertical", "zoom", "shift", "shear", "brightness", "contrast"), 0)
-# phases (what trains, epochs), changes of the section train, epochs after which it is interrupted
+# phases (what trains, epochs, learning rate), changes of the section train, epochs after which it is interrupted
 CASES = {
     "online augmentation, slowed and stopped": (
-        [("head", 6), ("all", 6)],
+        [("head", 6, 3e-3), ("all", 6, 3e-3)],
         {
             "augmentation": {**OFF, "flip_horizontal": 0.5, "rotate": 20},
             "reduce_learning_rate": {"patience": 1, "factor": 0.5},
@@ -43,12 +43,16 @@ CASES = {
         },
     ),
     "moving averages on a schedule, balanced and mixed": (
-        [("all", 2), ("all", 2)],
+        [("all", 2, 3e-3), ("all", 2, 3e-3)],
         {"ema": 0.9, "schedule": "cosine", "warmup_epochs": 1, "sampling": "balanced", "mix": "mixup"},
     ),
     "a head on features between two phases of all": (
-        [("all", 1), ("head", 2), ("all", 1)],
+        [("all", 1, 3e-3), ("head", 2, 3e-3), ("all", 1, 3e-3)],
         {"class_weights": "balanced", "optimizer": "adamw", "weight_decay": 0.01, "label_smoothing": 0.1},
+    ),
+    "a validation loss that hardly moves, so that the rate is lowered": (
+        [("head", 3, 1e-9), ("head", 2, 1e-9)],
+        {"reduce_learning_rate": {"patience": 1, "factor": 0.5}},
     ),
 }
 
@@ -59,7 +63,7 @@ def train(make_tiny, easy, contrary, train_params, phase) -> Callable[..., tuple
 
     def run(phases: list, changes: dict, progress: Progress) -> tuple:
         model = make_tiny({"average_pool": "global"}, {"dropout": 0.3})
-        rows = [phase(part, epochs, 3e-3) for part, epochs in phases]
+        rows = [phase(*row) for row in phases]
         history, best = fit(model, easy, contrary, rows, train_params(**changes), 7, progress)
         return model.get_weights(), history, best
 
@@ -72,7 +76,9 @@ def test_interrupted_after_an_epoch_it_ends_the_same(case: str, train: Callable,
     progress = KeptProgress(tmp_path / "kept.npz")
     weights, history, best = train(phases, changes, progress)
     if changes.get("early_stopping"):
-        assert len(history) < sum(count for _, count in phases)
+        assert len(history) < sum(count for _, count, _ in phases)
+    if changes.get("reduce_learning_rate"):
+        assert history["learning_rate"].nunique() > 1
     interrupted = tmp_path / "interrupted.npz"
     first = int((history["phase"] == 1).sum())
     for after in {1, first, first + 1, len(history) - 1, len(history)}:
