@@ -14,9 +14,9 @@ IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part", *PAIRS), str)
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Read a table that `write` wrote; raise UserError where it is missing."""
+    """Read a table that `write` wrote, only blank cells as NaN; raise UserError where the file is missing."""
     try:
-        return pd.read_csv(path, dtype=IDS, encoding="utf-8")
+        return pd.read_csv(path, dtype=IDS, encoding="utf-8", keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         raise UserError(f"{path} is missing. An earlier stage makes it: run dvc repro") from None
 

@@ -10,7 +10,7 @@ from skinlesion.runtime.errors import UserError
 def read_pairs(path: Path) -> list[tuple[str, str]]:
     """Read a list of known duplicates: CSV with image_id_1 and image_id_2, `#` before comments."""
     try:
-        pairs = pd.read_csv(path, comment="#", dtype=str)[["image_id_1", "image_id_2"]]
+        pairs = pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)[["image_id_1", "image_id_2"]]
     except FileNotFoundError:
         fault = f"data.duplicates is {path}, which is missing"
         raise UserError(f"{fault}. Correct it, or set data.duplicates: null") from None
