@@ -214,6 +214,10 @@ def test_weights_are_random_a_file_or_still_to_be_downloaded(here, change):
     assert training.check_weights(settings).state == "problem"
     put(Path("mine.weights.h5"))
     assert training.check_weights(settings).state == "ok"
+    settings = change({"model.weights": "~/mine.weights.h5"})
+    assert training.check_weights(settings).state == "problem"
+    put(Path.home() / "mine.weights.h5")
+    assert training.check_weights(settings).state == "ok"
 
 
 # Data, credentials, disk

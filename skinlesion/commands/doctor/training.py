@@ -39,7 +39,7 @@ def check_weights(settings: Params) -> Finding:
     if weights == "imagenet" and not is_cached(settings.backbone):
         remedy = "With network access train downloads them. Without, set model.weights to a weights file, or to null"
         return Finding("note", f"model.weights: imagenet, but those of {backbone} are not on this machine", remedy)
-    if weights != "imagenet" and not Path(weights).is_file():
+    if weights != "imagenet" and not Path(weights).expanduser().is_file():
         return Finding("problem", f"model.weights: {weights} is missing", "Correct it: imagenet, null, or a file")
     return Finding("ok", f"model.weights: {weights}, on this machine")
 

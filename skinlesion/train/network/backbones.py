@@ -40,7 +40,7 @@ def build_backbone(row: Backbone, size: int, weights: str | None) -> keras.Model
     if weights is None:
         lower_batchnorm_momentum(network)
     elif weights != "imagenet":
-        weights_file.load(network, Path(weights), name)
+        weights_file.load(network, Path(weights).expanduser(), name)
     features = network.output if row.class_tokens is None else tokens_to_map(network.output, row, size)
     # The layers keep the network's own order, so that a configuration can name them by number.
     return keras.Model(network.inputs[0], features, name="backbone")

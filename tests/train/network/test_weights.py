@@ -57,6 +57,12 @@ def test_the_sub_models_own_file_loads_exactly_and_random_weights_differ(name, f
     assert any(not np.array_equal(*pair) for pair in zip(make(name, None).weights, backbone.weights, strict=True))
 
 
+def test_a_path_may_begin_with_the_home_folder(files, monkeypatch):
+    path, backbone = files["resnet18"]
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert_same(make("resnet18", f"~/{path.name}"), backbone)
+
+
 @pytest.mark.parametrize("name", ["library.weights.h5", "older.h5"])
 def test_the_librarys_file_loads_exactly_in_both_formats(name, tmp_path):
     network = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(32, 32, 3))
