@@ -173,6 +173,16 @@ def test_a_constructor_that_does_not_exist_is_named_with_the_likely_one():
         backbones.build_backbone(row, 32, None)
 
 
+def test_a_backbone_that_cannot_be_saved_is_refused_before_its_training(monkeypatch):
+    def get_config(self):
+        raise AttributeError("'Conv2D' object has no attribute 'key_dim'")
+
+    row = SETTINGS.backbones["resnet18"]
+    monkeypatch.setattr(keras.layers.Conv2D, "get_config", get_config)
+    with pytest.raises(UserError, match=r"networks\.yaml.*cannot save keras_hub\.models.*key_dim.*another one"):
+        build(row, SETTINGS.heads["gap"], 32, weights=None)
+
+
 @pytest.mark.bfloat16
 def test_in_mixed_precision_pixels_probabilities_and_weights_stay_float32():
     row = SETTINGS.backbones["mobilenet_v3"]
