@@ -9,6 +9,7 @@ from skinlesion.model.backend import keras
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.params.sections import Train
 
+LEAST = 1e-30  # lower probabilities count as this in the adjusted loss: float32 softmax rounds to 0
 # Weight decay is for kernels: Loshchilov and Hutter's AdamW (ICLR 2019) as commonly used leaves these out.
 NO_DECAY = ["bias", "gamma", "beta", "embedding", "token"]
 
@@ -28,21 +29,27 @@ def make_loss(params: Train, labels: np.ndarray) -> str | Callable:
 
     A smoothed label is 1 - s + s / 7 for its class and s / 7 for the others (Szegedy et al., CVPR 2016). With logit
     adjustment t, the loss takes probabilities times class frequency^t, scaled to sum to 1, so that the model's own are
-    those of equally frequent classes where t is 1 (Menon et al., ICLR 2021).
+    those of equally frequent classes where t is 1 (Menon et al., ICLR 2021). A class without images keeps its
+    probability.
 
     Args:
         labels: of training, (N,), for the frequencies.
     """
     if not (params.label_smoothing or params.mix or params.logit_adjustment):
         return "sparse_categorical_crossentropy"
-    prior = (np.bincount(labels, minlength=len(CODES)) / len(labels)) ** params.logit_adjustment
+    frequencies = np.bincount(labels, minlength=len(CODES)) / len(labels)
+    shift = params.logit_adjustment * np.log(frequencies, out=np.zeros(len(CODES)), where=frequencies > 0)
 
     def loss(labels, probabilities):
         if not params.mix:
             labels = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), len(CODES))
-        if params.logit_adjustment:
-            probabilities = probabilities * keras.ops.cast(prior, probabilities.dtype)  # Keras scales them to sum to 1
-        return keras.losses.categorical_crossentropy(labels, probabilities, label_smoothing=params.label_smoothing)
+        if params.logit_adjustment:  # as logits: Keras would clip probabilities at 1e-7, where no gradient is left
+            probabilities = keras.ops.log(keras.ops.maximum(probabilities, LEAST)) + keras.ops.cast(
+                shift, probabilities.dtype
+            )
+        return keras.losses.categorical_crossentropy(
+            labels, probabilities, from_logits=bool(params.logit_adjustment), label_smoothing=params.label_smoothing
+        )
 
     return loss
 

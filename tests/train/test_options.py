@@ -54,11 +54,18 @@ def test_the_smoothed_loss_is_the_cross_entropy_with_smoothed_labels(train_param
 def test_the_adjusted_loss_is_that_of_the_probabilities_at_training_frequencies(train_params):
     labels, truth = np.repeat(np.arange(7), [1, 2, 3, 4, 5, 6, 7]), np.array([6, 0, 3])
     predicted = np.random.default_rng(0).dirichlet(np.ones(7), 3).astype("float32")
+    predicted[0, 6] = 1e-12  # Keras' own loss is the same for all probabilities below 1e-7: it has no gradient
     for strength in (0.5, 1):
         losses = options.make_loss(train_params(logit_adjustment=strength), labels)(truth, predicted)
         at_training = predicted * (np.arange(1, 8) / 28) ** strength
         at_training /= at_training.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(losses, -np.log(at_training[range(3), truth]), rtol=1e-5)
+
+
+def test_the_adjusted_loss_is_finite_without_images_of_a_class(train_params):
+    truth, predicted = np.array([0, 1]), np.full((2, 7), 1 / 7, "float32")
+    section = train_params(logit_adjustment=1, label_smoothing=0.1)
+    assert np.isfinite(options.make_loss(section, np.array([0, 1, 1]))(truth, predicted)).all()
 
 
 @pytest.mark.parametrize(
