@@ -97,9 +97,10 @@ def leaks(test: Predictions) -> pd.DataFrame:
     """Score test images that have a sibling in train, and those that have none, separately.
 
     Returns:
-        Columns stratum (all, with a sibling in train, without), images, classes, accuracy, balanced_accuracy. The last
-        two strata are scored over the `classes` that both have, so that the scores are comparable. If one stratum is
-        empty, the other is scored over its own classes. If they share no class, both scores are NaN.
+        Columns stratum (all, with a sibling in train, without), images, scored (those of `classes`), classes, accuracy,
+        balanced_accuracy. The last two strata are scored over the `classes` that both have, so that the scores are
+        comparable. If one stratum is empty, the other is scored over its own classes. If they share no class, both
+        scores are NaN.
     """
     predicted, leaked = test.headline.argmax(axis=1), test.rows["leaked"].to_numpy(dtype=bool)
     leaked_classes, clean_classes = set(test.labels[leaked]), set(test.labels[~leaked])
@@ -115,5 +116,5 @@ def leaks(test: Predictions) -> pd.DataFrame:
         metrics = overall_metrics(count_confusions(test.labels[scored], predicted[scored]))
         names = " ".join(CODES[label] for label in sorted(classes)) if scored.any() else ""
         scores = (float(metrics[name]) for name in ("accuracy", "balanced_accuracy"))
-        rows.append((stratum, members.sum(), names, *scores))
-    return pd.DataFrame(rows, columns=["stratum", "images", "classes", "accuracy", "balanced_accuracy"])
+        rows.append((stratum, members.sum(), scored.sum(), names, *scores))
+    return pd.DataFrame(rows, columns=["stratum", "images", "scored", "classes", "accuracy", "balanced_accuracy"])

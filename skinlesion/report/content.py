@@ -115,11 +115,11 @@ def tabulate_leaks(inputs: Inputs) -> Table:
     """Tabulate the scores of all test images, of those that leak, and of those that do not."""
     rows: list[tuple[Cell, ...]] = []
     for row in inputs.tables["leaks"].itertuples():
-        scores = (row.classes, number(row.accuracy), number(row.balanced_accuracy))
+        scores = (count(row.scored), row.classes, number(row.accuracy), number(row.balanced_accuracy))
         if not row.images or missing(row.classes):
             scores = ("no class in common" if row.images else "no images",)
         rows.append((STRATA.get(row.stratum, row.stratum), count(row.images), *scores))
-    columns = ("Test images", "Images", "Scored over", "Accuracy", "Balanced accuracy")
+    columns = ("Test images", "Images", "Scored", "Of classes", "Accuracy", "Balanced accuracy")
     return Table("Leakage (a sibling is a copy, or another image of the same lesion)", columns, rows)
 
 

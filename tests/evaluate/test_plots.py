@@ -78,20 +78,21 @@ def test_calibration_compares_the_variants():
 
 
 @pytest.mark.parametrize(
-    ("leaked", "images", "classes", "accuracy", "balanced_accuracy"),
+    ("leaked", "images", "scored", "classes", "accuracy", "balanced_accuracy"),
     [  # of images with a sibling in train, and without; wrong are image 1 (akiec) and image 4 (bcc)
-        ([1, 0, 1, 1, 0], (3, 2), ("akiec bcc", "akiec bcc"), (1, 0), (1, 0)),
-        ([1, 1, 1, 0, 0], (3, 2), ("bcc", "bcc"), (1, 1 / 2), (1, 1 / 2)),  # scored over the shared class only
-        ([1, 1, 0, 0, 0], (2, 3), ("", ""), (np.nan, np.nan), (np.nan, np.nan)),  # no shared class
-        ([0, 0, 0, 0, 0], (0, 5), ("", "akiec bcc"), (np.nan, 3 / 5), (np.nan, 7 / 12)),
+        ([1, 0, 1, 1, 0], (3, 2), (3, 2), ("akiec bcc", "akiec bcc"), (1, 0), (1, 0)),
+        ([1, 1, 1, 0, 0], (3, 2), (1, 2), ("bcc", "bcc"), (1, 1 / 2), (1, 1 / 2)),  # scored over the shared class only
+        ([1, 1, 0, 0, 0], (2, 3), (0, 0), ("", ""), (np.nan, np.nan), (np.nan, np.nan)),  # no shared class
+        ([0, 0, 0, 0, 0], (0, 5), (0, 5), ("", "akiec bcc"), (np.nan, 3 / 5), (np.nan, 7 / 12)),
     ],
 )
 def test_leaked_and_other_images_are_scored_over_the_classes_of_both(
-    leaked, images, classes, accuracy, balanced_accuracy
+    leaked, images, scored, classes, accuracy, balanced_accuracy
 ):
     table = plots.leaks(replace(TEST, rows=ROWS.assign(leaked=np.array(leaked, bool))))
     assert table["stratum"].tolist() == ["all", "with a sibling in train", "without"]
     assert table["images"].tolist() == [5, *images]
+    assert table["scored"].tolist() == [5, *scored]
     assert table["classes"].tolist() == ["akiec bcc", *classes]
     assert table["accuracy"].tolist() == pytest.approx([3 / 5, *accuracy], nan_ok=True)
     assert table["balanced_accuracy"].tolist() == pytest.approx([7 / 12, *balanced_accuracy], nan_ok=True)

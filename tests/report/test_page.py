@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skinlesion.report import bars, card, curves, figures, page, wording
+from skinlesion.report import bars, card, content, curves, figures, page, wording
 from skinlesion.report.figures import Chart
 from skinlesion.report.inputs import PICTURES, Inputs
 
@@ -56,7 +56,9 @@ def with_leaks(inputs: Inputs, *rows: tuple) -> Inputs:
     """Other rows of leaks.csv: images, classes, balanced accuracy."""
     table = pd.DataFrame(rows, columns=["images", "classes", "balanced_accuracy"])
     return with_table(
-        inputs, "leaks", table.assign(stratum=["all", "with a sibling in train", "without"], accuracy=0.9)
+        inputs,
+        "leaks",
+        table.assign(stratum=["all", "with a sibling in train", "without"], scored=table["images"], accuracy=0.9),
     )
 
 
@@ -176,6 +178,15 @@ def test_leaked_images_are_counted_and_compared_in_the_headline(
     assert all(word in header for word in words)
     assert ("share no class" in header) is ("share no class" in words)
     assert '<div class="bad">' in text
+
+
+def test_the_table_of_leaks_counts_the_images_of_each_score(leaking: Inputs) -> None:
+    rows = [(10, 10, "mel nv", 0.9), (6, 4, "nv", 0.8), (4, 3, "nv", 0.7)]
+    table = pd.DataFrame(rows, columns=["images", "scored", "classes", "balanced_accuracy"])
+    strata = ["all", "with a sibling in train", "without"]
+    table = content.tabulate_leaks(with_table(leaking, "leaks", table.assign(stratum=strata, accuracy=0.5)))
+    assert table.columns[1:4] == ("Images", "Scored", "Of classes")
+    assert [row[1:4] for row in table.rows] == [("10", "10", "mel nv"), ("6", "4", "nv"), ("4", "3", "nv")]
 
 
 @pytest.mark.parametrize(
