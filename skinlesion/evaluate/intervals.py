@@ -1,6 +1,8 @@
 """95% confidence intervals by a bootstrap over lesions, because images of one lesion are not independent.
 
 Source: Davison and Hinkley, Bootstrap Methods and their Application (1997), section 3.8: resample whole clusters.
+With fewer than five lesions of a class, intervals of averages over classes are too narrow; without the draws that lack
+the class they would be narrower still.
 A draw is stored as the number of times that it contains each image, so one matrix product evaluates all draws.
 """
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.stats import norm
 
 from skinlesion.evaluate.metrics import ratio
 
@@ -40,16 +42,15 @@ class Bootstrap:
     def proportion(self, right: np.ndarray, among: np.ndarray) -> tuple[float, float, float]:
         """Compute the share of right (N,) bool among some images (N,) bool, and its interval; NaN without images.
 
-        If all or none are right, all draws are equal, and an interval of width 0 would claim certainty. Wilson's score
-        interval over the lesions replaces it (Wilson, J. Am. Stat. Assoc. 22, 1927).
+        If all draws are equal, as where all or none are right or all are of one lesion, an interval of width 0 would
+        claim certainty. Wilson's score interval over the lesions replaces it.
         """
         if not among.any():
             return np.nan, np.nan, np.nan
         draws, right = self.select(among), right[among]
         low, high = interval(draws.mean(right))
         if np.isnan(low):
-            lesions = len(np.unique(draws.groups))
-            low, high = binomtest(lesions * int(right[0]), lesions).proportion_ci(LEVEL, method="wilson")
+            low, high = wilson(right.mean(), len(np.unique(draws.groups)))
         return right.mean(), low, high
 
     def confusions(self, labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
@@ -77,6 +78,15 @@ def interval(values: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def wilson(share: float, lesions: int) -> tuple[float, float]:
+    """Compute the score interval of a share of lesions (Wilson, J. Am. Stat. Assoc. 22, 1927)."""
+    z = norm.ppf((1 + LEVEL) / 2)
+    centre, scale = share + z**2 / (2 * lesions), 1 + z**2 / lesions
+    half = z * np.sqrt(share * (1 - share) / lesions + (z / (2 * lesions)) ** 2)
+    low, high = (centre - half) / scale, (centre + half) / scale
+    return (0.0 if share == 0 else low), (1.0 if share == 1 else high)  # exactly, without rounding
 
 
 def name_unit(rows: pd.DataFrame) -> str:

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics
+from scipy.stats import binomtest
 
-from skinlesion.evaluate.intervals import Bootstrap, interval
+from skinlesion.evaluate.intervals import Bootstrap, interval, wilson
 from skinlesion.evaluate.metrics import class_metrics, headline, overall_metrics
 
 RANDOM = np.random.default_rng(1)
@@ -75,12 +76,27 @@ def test_if_all_are_right_the_interval_is_wilsons_over_the_lesions():
     """Three lesions of two images each, all right: 3 / (3 + 1.96^2) to 1."""
     draws = Bootstrap.draw(pd.Series(list("aabbcc")), 50, seed=0)
     every, none = np.ones(6, bool), np.zeros(6, bool)
-    assert draws.proportion(every, every) == pytest.approx((1, 3 / (3 + 1.959964**2), 1))
-    assert draws.proportion(none, every) == pytest.approx((0, 0, 1 - 3 / (3 + 1.959964**2)))
+    assert draws.proportion(every, every) == (1, pytest.approx(3 / (3 + 1.959964**2)), 1)
+    assert draws.proportion(none, every) == (0, 0, pytest.approx(1 - 3 / (3 + 1.959964**2)))
     some = np.array([1, 1, 0, 0, 1, 1], bool)
     assert draws.proportion(some, every) == (some.mean(), *interval(draws.mean(some)))
     assert draws.proportion(some, some) == pytest.approx((1, 2 / (2 + 1.959964**2), 1))
     assert np.isnan(draws.proportion(some, none)).all()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_lesion_with_right_and_wrong_images_is_one_lesion_half_right(first: int):
+    draws = Bootstrap.draw(pd.Series(list("aabbcc")), 50, seed=0)
+    half = 1.959964 * np.sqrt(1 + 1.959964**2) / (1 + 1.959964**2) / 2
+    share = draws.proportion(np.arange(6) % 2 == first, among=np.arange(6) < 2)
+    assert share == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+
+
+def test_wilsons_interval_is_scipys():
+    for right, lesions in ((0, 1), (3, 7), (40, 100), (9, 9)):
+        expected = binomtest(right, lesions).proportion_ci(0.95, method="wilson")
+        assert wilson(right / lesions, lesions) == pytest.approx(tuple(expected))
+    assert all(wilson(0, number)[0] == 0 and wilson(1, number)[1] == 1 for number in range(1, 400))
 
 
 def test_it_covers_the_truth_where_errors_are_grouped_and_an_image_bootstrap_does_not():
@@ -96,3 +112,17 @@ def test_it_covers_the_truth_where_errors_are_grouped_and_an_image_bootstrap_doe
             covered[unit] += low <= 0.7 <= high
     assert 180 <= covered["lesions"] <= 198
     assert covered["images"] < covered["lesions"] - 20
+
+
+@pytest.mark.parametrize(("rare", "least", "most"), [(2, 0.55, 0.85), (5, 0.86, 0.97), (20, 0.9, 0.99)])
+def test_an_average_over_classes_needs_five_lesions_of_each(rare: int, least: float, most: float):
+    """300 data sets of two classes with sensitivity .8 and a rare one with .5: a true balanced accuracy of .7."""
+    random, covered = np.random.default_rng(5), 0
+    labels = np.repeat([0, 1, 2], [30, 30, rare])
+    for number in range(300):
+        right = random.random(len(labels)) < np.array([0.8, 0.8, 0.5])[labels]
+        draws = Bootstrap.draw(pd.Series(range(len(labels))), 200, seed=number)
+        confusions = draws.confusions(labels, np.where(right, labels, 3), 7)
+        low, high = interval(overall_metrics(confusions)["balanced_accuracy"])
+        covered += low <= 0.7 <= high
+    assert least <= covered / 300 <= most
