@@ -1,6 +1,7 @@
 """A phase that trains the head alone: the frozen backbone runs once per image, and the head trains on its features.
 
-The result equals that of running the backbone in every epoch, apart from the rounding of other batch sizes.
+The result equals that of running the backbone in every epoch, apart from rounding: batches have another size, and the
+fused kernels of a training are not used.
 """
 
 from itertools import takewhile

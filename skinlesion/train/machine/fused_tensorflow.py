@@ -1,8 +1,8 @@
 """Fused TensorFlow kernels of batch normalization and Adam for training, and convolutions in bfloat16 on the CPU.
 
 Keras 3 computes the first two in many passes over memory. TensorFlow has no fast gradient of depthwise convolutions
-in bfloat16 on the CPU, so they stay in float32; convolutions over small maps are matrix products. Layers and
-optimizer stay Keras' own objects, so what they store and save is the same.
+in bfloat16 on the CPU, so they stay in float32; other convolutions over small maps are changed by
+small_maps_tensorflow. Layers and optimizer stay Keras' own objects, so what they store and save is the same.
 """
 
 import functools
@@ -52,8 +52,7 @@ def is_fusible(layer: keras.Layer) -> bool:
 
 def is_slow_in_bfloat16(layer: keras.Layer) -> bool:
     """Whether float32 is faster for this layer under mixed_bfloat16: a depthwise convolution on the CPU."""
-    is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D) and layer.compute_dtype == "bfloat16"
-    return is_depthwise and not tf.config.list_logical_devices("GPU")
+    return isinstance(layer, keras.layers.DepthwiseConv2D) and small_maps_tensorflow.is_bfloat16_on_cpu(layer)
 
 
 def normalize_batch(layer: keras.layers.BatchNormalization, inputs: tf.Tensor, training: bool | None = None, mask=None):

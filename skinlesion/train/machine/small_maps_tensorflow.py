@@ -1,7 +1,6 @@
-"""Convolutions over small feature maps as matrix products, for bfloat16 on the CPU.
+"""Convolutions over small feature maps in bfloat16 on the CPU: filter gradients, and 1x1 filters, as matrix products.
 
-TensorFlow's own kernels, of the filter gradient above all, reach half of that speed or less there. The last stages of
-a classifier are such convolutions.
+TensorFlow's own kernels reach half of that speed or less there. The last stages of a classifier are such convolutions.
 """
 
 from collections.abc import Iterator
@@ -9,16 +8,24 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from skinlesion.model.backend import keras
+from skinlesion.train.machine import processor
 
 MOST_PIXELS = 8 * 8  # of the map that goes in; on larger ones TensorFlow's kernels are as fast
 
 
+def is_bfloat16_on_cpu(layer: keras.Layer) -> bool:
+    return layer.compute_dtype == "bfloat16" and not tf.config.list_logical_devices("GPU")
+
+
 def is_faster_for(layer: keras.Layer) -> bool:
-    """Whether `convolve` computes this layer, and faster than TensorFlow on small maps."""
+    """Whether `convolve` computes this layer, and faster than TensorFlow on small maps.
+
+    That was measured on the CPUs that compute bfloat16 themselves, so it is used on these alone.
+    """
     return (
         type(layer) is keras.layers.Conv2D
-        and layer.compute_dtype == "bfloat16"
-        and not tf.config.list_logical_devices("GPU")
+        and is_bfloat16_on_cpu(layer)
+        and processor.kind() == "AVX512-BF16"
         and (layer.data_format, layer.groups, layer.dilation_rate) == ("channels_last", 1, (1, 1))
     )
 
@@ -36,11 +43,11 @@ def convolve(layer: keras.layers.Conv2D, inputs: tf.Tensor, kernel: tf.Variable)
 
     @tf.custom_gradient
     def with_gradients(inputs, kernel):
-        def gradients(outputs):
+        def gradients(output_gradient):
             of_inputs = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(inputs), filter=kernel, out_backprop=outputs, **window
+                input_sizes=tf.shape(inputs), filter=kernel, out_backprop=output_gradient, **window
             )
-            return of_inputs, filter_gradient(inputs, outputs, kernel.shape, layer.strides)
+            return of_inputs, filter_gradient(inputs, output_gradient, kernel.shape, layer.strides)
 
         return tf.nn.conv2d(inputs, kernel, **window), gradients
 
@@ -48,7 +55,7 @@ def convolve(layer: keras.layers.Conv2D, inputs: tf.Tensor, kernel: tf.Variable)
 
 
 def filter_gradient(
-    inputs: tf.Tensor, outputs: tf.Tensor, shape: tf.TensorShape, strides: tuple[int, int]
+    inputs: tf.Tensor, output_gradient: tf.Tensor, shape: tf.TensorShape, strides: tuple[int, int]
 ) -> tf.Tensor:
     """The gradient (h, w, C, D) of the filters of a convolution with padding "same" or "valid".
 
@@ -56,17 +63,16 @@ def filter_gradient(
 
     Args:
         inputs: of the convolution, (N, H, W, C).
-        outputs: the gradient of its outputs, (N, H', W', D).
+        output_gradient: (N, H', W', D).
         shape: (h, w, C, D).
     """
     rows, columns, channels, filters = shape
     products = []
-    for y, y_out in windows(rows, inputs.shape[1], outputs.shape[1], strides[0]):
-        for x, x_out in windows(columns, inputs.shape[2], outputs.shape[2], strides[1]):
-            seen, given = inputs[:, y, x], outputs[:, y_out, x_out]
-            products.append(
-                tf.matmul(tf.reshape(seen, (-1, channels)), tf.reshape(given, (-1, filters)), transpose_a=True)
-            )
+    for y, y_out in windows(rows, inputs.shape[1], output_gradient.shape[1], strides[0]):
+        for x, x_out in windows(columns, inputs.shape[2], output_gradient.shape[2], strides[1]):
+            seen = tf.reshape(inputs[:, y, x], (-1, channels))
+            gradient = tf.reshape(output_gradient[:, y_out, x_out], (-1, filters))
+            products.append(tf.matmul(seen, gradient, transpose_a=True))
     return tf.reshape(tf.stack(products), shape)
 
 

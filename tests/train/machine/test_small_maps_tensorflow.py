@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skinlesion.train.machine import small_maps_tensorflow
+from skinlesion.train.machine import processor, small_maps_tensorflow
 
 pytestmark = pytest.mark.training
 
@@ -77,3 +77,13 @@ def test_larger_maps_keep_keras_own_convolution(side, products, monkeypatch):
     layer.build(inputs.shape)
     gradients_of(layer, partial(small_maps_tensorflow.convolve, layer), inputs)
     assert product.called is products
+
+
+@pytest.mark.bfloat16
+@pytest.mark.parametrize(("kind", "faster"), [("AVX512-BF16", True), ("AVX-512", False), ("AVX2", False)])
+def test_it_is_used_in_bfloat16_alone_and_where_the_cpu_computes_that_itself(kind, faster, monkeypatch):
+    monkeypatch.setenv(processor.VARIABLE, kind)
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda _: [])
+    layer = keras.layers.Conv2D(2, 3, dtype="mixed_bfloat16")
+    assert small_maps_tensorflow.is_faster_for(layer) is faster
+    assert not small_maps_tensorflow.is_faster_for(keras.layers.Conv2D(2, 3))
