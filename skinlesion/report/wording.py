@@ -79,6 +79,20 @@ def describe_protocol(inputs: Inputs) -> str:
     return " ".join([PROTOCOLS_AT_LENGTH[inputs.protocol], *([BALANCED_TEST] if balanced else [])])
 
 
+def describe_decision(inputs: Inputs) -> str:
+    """Say what sets these metrics apart from what predict gives; empty if nothing does."""
+    settings = inputs.params["evaluate"]
+    views = f"Probabilities are means over {settings['tta']} views of each image." if settings["tta"] > 1 else ""
+    if settings["decision"] == "raw":
+        return views
+    rule = (
+        f"These metrics use the decision rule `{settings['decision']}` of evaluate. `skinlesion predict` and Python do not: "
+        "they name rare classes, melanoma among them, less often. After the rule, log loss, Brier score and calibration "
+        "error are not those of calibrated probabilities: see Calibration."
+    )
+    return f"{rule} {views}".strip()
+
+
 def describe_external(inputs: Inputs) -> str:
     """Say what the external set is, how many images were scored, and how many were left out."""
     external = inputs.metrics["external"]
@@ -164,8 +178,8 @@ def list_facts(inputs: Inputs) -> dict[str, str]:
             f"{train['best_epoch']}; on {train['device']} in {train['precision']} (CPU: {train['processor']})"
         ),
         "Evaluation": (
-            f"views of each image: {params['evaluate']['tta']}; intervals from "
-            f"{count(params['evaluate']['bootstrap'])} bootstrap draws of lesions"
+            f"decision {params['evaluate']['decision']}; views of each image: {params['evaluate']['tta']}; intervals "
+            f"from {count(params['evaluate']['bootstrap'])} bootstrap draws of lesions"
         ),
         "Versions when this was written": ", ".join(f"{name} {version}" for name, version in inputs.versions.items()),
     }

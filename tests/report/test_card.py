@@ -58,6 +58,19 @@ def test_only_the_sample_is_called_synthetic(cards: dict[str, str]) -> None:
     assert "synthetic" not in (cards["honest"] + cards["leaking"]).lower()
 
 
+def test_a_decision_rule_is_named_as_predict_does_not_use_it(honest: Inputs) -> None:
+    for evaluate, words in (
+        ({"decision": "uniform", "tta": 8}, ("decision rule `uniform`", "8 views")),
+        ({"decision": "uniform", "tta": 1}, ("decision rule `uniform`",)),
+        ({"decision": "raw", "tta": 8}, ("8 views",)),
+        ({"decision": "raw", "tta": 1}, ()),
+    ):
+        params = {**honest.params, "evaluate": {**honest.params["evaluate"], **evaluate}}
+        text = card.render(replace(honest, params=params))
+        assert [word for word in ("decision rule `uniform`", "8 views") if word in text] == [*words]
+        assert f"decision {evaluate['decision']}; views of each image: {evaluate['tta']}" in text
+
+
 def test_protocol_and_leakage_are_named(cards: dict[str, str]) -> None:
     assert "Protocol **lesion" in cards["honest"]
     assert re.search(r"\b0 of \d+ test images \(0%\) have a sibling in train", cards["honest"])
