@@ -28,7 +28,7 @@ def main() -> dict:
     for split in ("validation", "test", external.SPLIT):
         if split not in set(splits["split"]):
             continue
-        _, images, labels = dataset.load(splits, split)
+        images, labels = dataset.load(splits, split)
         raw = probabilities(trained.model, images, how.batch_size, f"predicting {split}", how.tta)
         if split == "validation":
             if how.tta > 1:  # an average of views is less confident
@@ -66,7 +66,7 @@ def describe(settings: params.Params, exponent: float) -> dict:
     """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json."""
     result = results.evaluate_test(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     rule = {"decision_exponent": exponent} if settings.evaluate.decision != "raw" else {}
-    figures = {"protocol": settings.split.protocol, **rule, **result.figures}
+    figures = {"source": settings.data.source, "protocol": settings.split.protocol, **rule, **result.figures}
     write_tables(paths.EVALUATE_PLOTS, result.tables)
     write_json(paths.INTERVALS_METRICS, result.intervals)
     write_json(paths.TEST_METRICS, figures)

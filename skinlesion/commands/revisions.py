@@ -51,12 +51,6 @@ def list_outputs(lock: dict[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", []) if "md5" in out}
 
 
-def find_source(lock: dict[str, Any]) -> str | None:
-    """The data.source of the result in dvc.lock, parsed: params.yaml, and the raw data, may have been changed since."""
-    values = lock.get("stages", {}).get("explain", {}).get("params", {}).get(paths.PARAMS.name, {})
-    return values.get("data.source")
-
-
 def find_cached(md5: str | None) -> Path | None:
     """Find a file in DVC's cache; None if it is not there, or there is no MD5."""
     if md5 is None:

@@ -23,13 +23,14 @@ FLOORS = {
     "fusion": "images with age, sex and site",
 }
 HEADERS = {"test": "Test", "external": "External"}
+NO_METRICS = ("source", "protocol", "decision_exponent")  # in metrics/test.json
 STRATA = {"all": "all test images", "without": "without a sibling in train"}
 
 
 def tabulate_metrics(inputs: Inputs) -> Table:
     """Tabulate the metrics of each set that was scored, with the intervals that exist."""
     beside = tuple(f"{model}_" for model in FLOORS)  # these have a table of their own
-    names = [name for name in inputs.metrics["test"] if name != "protocol" and not name.startswith(beside)]
+    names = [name for name in inputs.metrics["test"] if name not in NO_METRICS and not name.startswith(beside)]
     rows = [(name_measure(name), *(read_estimate(inputs, name, on) for on in inputs.scored)) for name in names]
     return Table("Metrics, some with 95% CI", ("Metric", *(HEADERS[on] for on in inputs.scored)), rows)
 

@@ -28,7 +28,7 @@ SPLIT = {
 PREDICTIONS = (("nv", "nv"), ("mel", "nv"), ("mel", "mel"), ("nv", "nv"))
 BASE = Side(
     "main",
-    test={"protocol": "lesion", "balanced_accuracy": 0.75},
+    test={"source": "archive", "protocol": "lesion", "balanced_accuracy": 0.75},
     external={"source": "none", "images": 0},
     intervals={"balanced_accuracy": {"low": 0.5, "high": 0.9}},
     split=SPLIT,
@@ -37,7 +37,6 @@ BASE = Side(
         "model": {"backbone": "resnet18", "configuration": "A"},
         "evaluate": {"bootstrap": 100},
     },
-    data_source="archive",
     outputs={"data/raw": "r", "data/splits.csv": "s"},
     predictions=PREDICTIONS,
 )
@@ -77,7 +76,7 @@ def image_protocol(side: Side, **changes: object) -> Side:
         (image_protocol(BASE), image_protocol(HERE), []),
         (image_protocol(BASE), image_protocol(HERE, outputs=OTHER_SPLITS), ["splits"]),
         (BASE, replace(HERE, outputs={"data/raw": "q", "data/splits.csv": "s"}), ["data", "archive"]),
-        (BASE, replace(HERE, data_source="kaggle"), ["data", "archive", "kaggle"]),
+        (BASE, replace(HERE, test=HERE.test | {"source": "kaggle"}), ["data", "archive", "kaggle"]),
     ],
 )
 def test_sides_that_cannot_be_compared_are_warned_of(base, here, warned):
@@ -95,7 +94,7 @@ def test_more_training_images_leave_the_figures_comparable_and_are_noted():
 
 
 def test_the_synthetic_sample_is_named_with_its_side():
-    sample = replace(HERE, data_source="sample")
+    sample = replace(HERE, test=HERE.test | {"source": "sample"})
     assert "(this branch)" in cautions.warnings(BASE, sample)[1]
     assert "(main and this branch)" in cautions.warnings(replace(sample, name="main"), sample)[0]
 

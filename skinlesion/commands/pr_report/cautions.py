@@ -16,7 +16,7 @@ def warnings(base: Side, here: Side) -> list[str]:
     sentences = []
     if difference := find_difference(base, here):
         sentences.append(f"**Different {difference}. The figures of the two sides cannot be compared directly.")
-    if samples := [side.name for side in (base, here) if side.data_source == "sample"]:
+    if samples := [side.name for side in (base, here) if side.source == "sample"]:
         sentences.append(f"**Synthetic sample** ({' and '.join(samples)}). {wording.ON_SAMPLE}")
     return sentences
 
@@ -36,8 +36,8 @@ def find_difference(base: Side, here: Side) -> str:
     """Name the first thing that forbids a direct comparison; empty where nothing does."""
     if base.protocol != here.protocol:
         return f"protocols**: {base.name} {base.protocol}, {here.name} {here.protocol}"
-    if base.data_source != here.data_source or output_differs(base, here, paths.RAW):
-        return f"data**: {paths.RAW.as_posix()} differs (source: {base.data_source}, {here.data_source})"
+    if base.source != here.source or output_differs(base, here, paths.RAW):
+        return f"data**: {paths.RAW.as_posix()} differs (source: {base.source}, {here.source})"
     if here.protocol == "image":  # the test images depend on the whole of data/splits.csv
         same = base.split == here.split and not output_differs(base, here, paths.SPLITS)
     else:  # they are originals: equal counts and an equal sequence of diagnoses mean equal images

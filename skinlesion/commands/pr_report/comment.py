@@ -65,7 +65,7 @@ def external(side: Side) -> str:
 HEADLINE = {
     "balanced accuracy (95% interval)": lambda side: side.balanced_accuracy,
     "protocol": lambda side: wording.PROTOCOLS.get(side.protocol, "unknown"),
-    "data": lambda side: side.data_source or "unknown",
+    "data": lambda side: side.source or "unknown",
     "model": model,
     "**leak**: test images with a sibling in train": leak,
 }

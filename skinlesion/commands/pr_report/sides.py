@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skinlesion.commands.revisions import find_source, list_outputs, parse_file, resolve_revision
+from skinlesion.commands.revisions import list_outputs, parse_file, resolve_revision
 from skinlesion.report.provenance import git
 from skinlesion.report.table import Estimate
 from skinlesion.runtime import paths
@@ -19,8 +19,8 @@ CONFUSION = paths.EVALUATE_PLOTS / "confusion.csv"
 class Side:
     """One side's results; a file that it lacks leaves its field empty.
 
-    test, external, intervals, split: as in metrics/; params: as in params.yaml; data_source and outputs (path -> MD5):
-    from dvc.lock; predictions: (actual, predicted) of every test image, in the order of data/predictions.csv.
+    test, external, intervals, split: as in metrics/; params: as in params.yaml; outputs (path -> MD5): from dvc.lock;
+    predictions: (actual, predicted) of every test image, in the order of data/predictions.csv.
     """
 
     name: str
@@ -29,9 +29,13 @@ class Side:
     intervals: dict[str, Any]
     split: dict[str, Any]
     params: dict[str, Any]
-    data_source: str | None
     outputs: dict[str, str]
     predictions: tuple[tuple[str, str], ...]
+
+    @property
+    def source(self) -> str | None:
+        """The data.source of the result: params.yaml, and the raw data, may have been changed since."""
+        return self.test.get("source")
 
     @property
     def protocol(self) -> str | None:
@@ -68,7 +72,6 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
     def parse(path: Path) -> dict[str, Any]:
         return parse_file(read(path), path, name)
 
-    lock = parse(paths.LOCK)
     table = csv.DictReader((read(CONFUSION) or "").splitlines())
     return Side(
         name,
@@ -78,7 +81,6 @@ def read_side(name: str, read: Callable[[Path], str | None]) -> Side:
         # Near duplicates say nothing about which images are in a split, and older results lack them.
         split={name: value for name, value in parse(paths.SPLIT_METRICS).items() if name != "near_duplicates"},
         params=parse(paths.PARAMS),
-        data_source=find_source(lock),
-        outputs=list_outputs(lock),
+        outputs=list_outputs(parse(paths.LOCK)),
         predictions=tuple((row["actual"], row["predicted"]) for row in table),
     )

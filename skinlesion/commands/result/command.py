@@ -20,7 +20,7 @@ def tell(_: argparse.Namespace) -> None:
     reached = f"balanced accuracy {side.balanced_accuracy.figure}"
     if side.balanced_accuracy.interval:
         reached += f" (95% interval {side.balanced_accuracy.interval})"
-    data = "the synthetic sample" if side.data_source == "sample" else f"HAM10000 ({side.data_source or 'unknown'})"
+    data = "the synthetic sample" if side.source == "sample" else f"HAM10000 ({side.source or 'unknown'})"
     leaked = side.split["leaked_images"]["test"]
     opener = {"darwin": "open", "win32": "start"}.get(sys.platform, "xdg-open")
     images = f"{side.split['images']['test']:,} test images of {data}; {leaked:,} of them leak"
