@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
 from skinlesion.evaluate.decision import choose_on_validation
-from skinlesion.evaluate.intervals import Bootstrap, interval
+from skinlesion.evaluate.intervals import Bootstrap
 from skinlesion.model.predictions import Predictions
 
 FEATURES = ["age", "sex", "localization"]
@@ -29,7 +29,7 @@ class Floors:
 
     @property
     def figures(self) -> dict[str, float]:
-        """For metrics/test.json: `<model>_<measure>` of the models beside the images, and fusion_weight."""
+        """For metrics/test.json: `<model>_<measure>` of the models beside the images, less ROC-AUC; fusion_weight."""
         rows = self.table[(self.table["model"] != "images") & (self.table["measure"] != "roc_auc_macro")]
         values = {f"{row.model}_{row.measure}": row.value for row in rows.itertuples()}
         return {**values, "fusion_weight": self.weight}
@@ -73,13 +73,8 @@ def fuse(part: Predictions, weight: float) -> np.ndarray:
 
 def score(name: str, probabilities: np.ndarray, labels: np.ndarray, draws: Bootstrap) -> pd.DataFrame:
     """Rows of the table for one model: accuracy and balanced accuracy with intervals, macro ROC-AUC without."""
-    predicted = probabilities.argmax(axis=1)
     values = metrics.headline(labels, probabilities)
-    drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
-    bounds = {
-        "accuracy": draws.proportion(predicted == labels, among=np.ones(len(labels), bool))[1:],
-        "balanced_accuracy": interval(drawn["balanced_accuracy"]),
-        "roc_auc_macro": (np.nan, np.nan),
-    }
-    rows = [(name, measure, values[measure], *pair) for measure, pair in bounds.items()]
+    bounds = draws.overall(labels, probabilities.argmax(axis=1)) | {"roc_auc_macro": (np.nan, np.nan)}
+    measures = ("accuracy", "balanced_accuracy", "roc_auc_macro")
+    rows = [(name, measure, values[measure], *bounds[measure]) for measure in measures]
     return pd.DataFrame(rows, columns=["model", "measure", "value", "low", "high"])

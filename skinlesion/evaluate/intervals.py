@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from skinlesion.evaluate.metrics import ratio
+from skinlesion.core.ham10000 import CODES
+from skinlesion.evaluate.metrics import overall_metrics, ratio
 
 LEVEL = 0.95
 
@@ -57,6 +58,12 @@ class Bootstrap:
         """Count confusion matrices (draws, classes, classes), true class by predicted class."""
         cells = np.eye(classes * classes, dtype=np.float32)[labels * classes + predicted]
         return (self.weights @ cells).reshape(-1, classes, classes)
+
+    def overall(self, labels: np.ndarray, predicted: np.ndarray) -> dict[str, tuple[float, float]]:
+        """Compute the intervals of overall_metrics of class numbers (N,)."""
+        drawn = overall_metrics(self.confusions(labels, predicted, len(CODES)))
+        right = self.proportion(predicted == labels, among=np.ones(len(labels), bool))
+        return {name: interval(values) for name, values in drawn.items()} | {"accuracy": right[1:]}
 
     def roc_auc(self, positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Compute ROC-AUC of positive (N,) bool against the rest in each draw; ties count half."""

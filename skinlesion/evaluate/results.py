@@ -3,13 +3,11 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import clinical, floors, metrics, plots, referral, subgroups
 from skinlesion.evaluate.external import SPLIT
-from skinlesion.evaluate.intervals import Bootstrap, interval
+from skinlesion.evaluate.intervals import Bootstrap
 from skinlesion.model import predictions
 from skinlesion.model.predictions import Predictions
 
@@ -62,9 +60,7 @@ def score(validation: Predictions, scored: Predictions, draws: Bootstrap) -> Res
     """Score one set of images by itself; `draws` are of its lesions."""
     labels, headline = scored.labels, scored.headline
     predicted = headline.argmax(axis=1)
-    drawn = metrics.overall_metrics(draws.confusions(labels, predicted, len(CODES)))
-    bounds = {name: interval(values) for name, values in drawn.items()}
-    bounds["accuracy"] = draws.proportion(predicted == labels, among=np.ones(len(labels), bool))[1:]
+    bounds = draws.overall(labels, predicted)
     values = metrics.headline(labels, headline)
     malignant = clinical.malignant_metrics(labels, headline, draws)
     values["malignant_roc_auc"] = malignant.set_index("measure").loc["roc_auc", "value"]

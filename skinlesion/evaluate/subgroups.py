@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from skinlesion.core.ham10000 import CODES
 from skinlesion.core.tables import name_age_bands
 from skinlesion.evaluate.clinical import MELANOMA
-from skinlesion.evaluate.intervals import Bootstrap, interval
-from skinlesion.evaluate.metrics import overall_metrics
+from skinlesion.evaluate.intervals import Bootstrap
+from skinlesion.evaluate.metrics import count_confusions, overall_metrics
 from skinlesion.model.predictions import Predictions
 
 FEWEST = 10  # lesions of a subgroup, or its melanomas for their sensitivity; with fewer, chance dominates
@@ -50,13 +49,10 @@ def subgroup_metrics(test: Predictions, members: np.ndarray, draws: Bootstrap) -
     labels, predicted = test.labels[members], test.headline[members].argmax(axis=1)
     draws = draws.select(members)
 
-    def balanced_accuracies(draws: Bootstrap) -> np.ndarray:
-        return overall_metrics(draws.confusions(labels, predicted, len(CODES)))["balanced_accuracy"]
-
     balanced = sensitivity = (np.nan, np.nan, np.nan)
     if len(np.unique(labels)) > 1:
-        each_once = Bootstrap(np.ones((1, len(labels)), np.float32), draws.groups)
-        balanced = (float(balanced_accuracies(each_once)[0]), *interval(balanced_accuracies(draws)))
+        value = overall_metrics(count_confusions(labels, predicted))["balanced_accuracy"]
+        balanced = (float(value), *draws.overall(labels, predicted)["balanced_accuracy"])
     melanoma = labels == MELANOMA
     if len(np.unique(draws.groups[melanoma])) >= FEWEST:
         sensitivity = draws.proportion(predicted == MELANOMA, melanoma)

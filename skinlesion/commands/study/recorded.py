@@ -12,7 +12,7 @@ from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.core import tables
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate import metrics
-from skinlesion.evaluate.intervals import Bootstrap, interval
+from skinlesion.evaluate.intervals import Bootstrap
 from skinlesion.model.predictions import ABOUT, Predictions
 from skinlesion.report.table import Estimate
 from skinlesion.runtime.errors import UserError
@@ -90,7 +90,10 @@ def normalize(probabilities: pd.DataFrame) -> np.ndarray:
 
 
 def to_predictions(rows: pd.DataFrame) -> Predictions:
-    """Bring rows of a result into the form that evaluate and compare read; what they lack is NaN."""
+    """Bring rows of a result into the form that evaluate and compare read, with raw probabilities and the headline's.
+
+    ABOUT and the probabilities of `patient`, which the record lacks, are NaN.
+    """
     headline, raw = (normalize(rows[columns]) for columns in (ALL, RAW))
     about = rows.assign(**dict.fromkeys(ABOUT, np.nan))
     return Predictions(about, rows["dx"].map(ALL.index).to_numpy(), {"raw": raw}, headline, np.full_like(raw, np.nan))
@@ -101,6 +104,5 @@ def score(rows: pd.DataFrame, study: Study) -> dict[str, Estimate]:
     part = to_predictions(rows)
     draws = Bootstrap.draw(rows["group"], study.bootstrap, study.seed)
     values = metrics.headline(part.labels, part.headline)
-    drawn = metrics.overall_metrics(draws.confusions(part.labels, part.headline.argmax(axis=1), len(ALL)))
-    intervals = {name: interval(of_draws) for name, of_draws in drawn.items()}
-    return {name: Estimate(values[name], *intervals.get(name, ())) for name in (*drawn, "roc_auc_macro")}
+    intervals = draws.overall(part.labels, part.headline.argmax(axis=1))
+    return {name: Estimate(values[name], *intervals.get(name, ())) for name in (*intervals, "roc_auc_macro")}
