@@ -102,7 +102,9 @@ def test_each_run_is_recorded_committed_alone_and_not_repeated_until_its_code_ch
     Path("skinlesion/model/code.py").write_text("changed = True\n")
     assert "Commit it first" in study(expect=1)
     chain.commit(repository, "other code")
-    assert "seed17: starting" in study("ours-lesion-seed17")
+    out = study("ours-lesion-seed17")
+    assert "seed17: recorded, but with other params or code" in out
+    assert "seed17: starting" in out
 
 
 @pytest.mark.chain

@@ -42,6 +42,8 @@ def run_recorded(runs: list[Run], folder: Path, commits: bool) -> list[str]:
             record.commit(folder / name)
     failed = []
     for run, label in label_missing(runs, finished):
+        if (folder / run.name).exists():
+            print(f"{label}: recorded, but with other params or code of {', '.join(record.ROOMS)}", flush=True)
         commit = record.find_head()
         if not keep_finished([run]) and not run_experiment(run, label):
             failed.append(run.name)
