@@ -37,7 +37,7 @@ def main() -> None:
     backends.current.enable_determinism()
     devices.choose("cpu")
     table = tables.read(paths.SPLITS)
-    train, validation, test = (dataset.load(table, split)[1:] for split in ("train", "validation", "test"))
+    train, validation, test = (dataset.load(table, split) for split in ("train", "validation", "test"))
     judged = {"test": test, "fresh": fresh(settings)}
     counts = ", ".join(f"{name}: {len(labels)} images" for name, (_, labels) in judged.items())
     rows = []
@@ -74,7 +74,7 @@ def fresh(settings: params.Params) -> Images:
             make_sample(raw, seed)
             table, _ = merge.merge(raw, merged, settings.data, settings.images)
             parts.append(table.assign(split="fresh", path=f"{merged}/images/" + table["image_id"] + ".png"))
-        return dataset.load(pd.concat(parts), "fresh")[1:]
+        return dataset.load(pd.concat(parts), "fresh")
 
 
 def trained(

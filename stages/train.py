@@ -34,7 +34,7 @@ def main() -> dict:
     )
 
     table = tables.read(paths.SPLITS)
-    train, validation = (dataset.load(table, split)[1:] for split in ("train", "validation"))
+    train, validation = (dataset.load(table, split) for split in ("train", "validation"))
     rows = settings.backbone, settings.head, settings.images.size
     with distributed.scope():
         model = build.build(*rows, settings.model.weights, precision, settings.model.attention)

@@ -49,7 +49,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, balance_params: Balanc
             **original._asdict(),
             "path": (copies / original.dx / f"{original.image_id}_{number:03d}.png").as_posix(),
             "augmented": True,
-            "operations": recipe(balance_params.seed, original.image_id, number, balance_params.operations),
+            "operations": draw_recipe(balance_params.seed, original.image_id, number, balance_params.operations),
         }
         for original, share in zip(originals.itertuples(index=False), shares, strict=True)
         for number in range(1, int(share))
@@ -58,7 +58,7 @@ def plan(table: pd.DataFrame, folder: Path, copies: Path, balance_params: Balanc
     return pd.concat([originals, copied], ignore_index=True)[COLUMNS]
 
 
-def recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
+def draw_recipe(seed: int, image_id: str, number: int, ranges: Operations) -> str:
     """Return the recipe of copy `number` of an original."""
     return augment.draw(ranges, np.random.default_rng(digest(seed, "copy", image_id, number)))
 

@@ -50,7 +50,7 @@ def near_duplicates(pairs: pd.DataFrame, dx: pd.Series, folders: tuple[Path, Pat
     """Make rows of the closest pairs, side by side.
 
     Args:
-        pairs: the columns of data/near_duplicates.csv.
+        pairs: columns image_id_1, image_id_2, split_1, split_2, distance.
         dx: by image_id.
         folders: of the first and of the second images.
     """

@@ -10,15 +10,14 @@ from skinlesion.core.ham10000 import CODES
 from skinlesion.core.parallel import map_parallel
 
 
-def load(table: pd.DataFrame, split: str) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def load(table: pd.DataFrame, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Read one split of data/splits.csv.
 
     Returns:
-        its rows, the images uint8 (N, H, W, 3) and the labels (N,) as numbers of CODES, all in one order.
+        the images uint8 (N, H, W, 3) and the labels (N,) as numbers of CODES, in the order of its rows.
     """
-    rows = table[table["split"] == split].reset_index(drop=True)
-    labels = rows["dx"].map(CODES.index).to_numpy()
-    return rows, read_images(list(rows["path"]), f"loading {split}"), labels
+    rows = table[table["split"] == split]
+    return read_images(list(rows["path"]), f"loading {split}"), rows["dx"].map(CODES.index).to_numpy()
 
 
 def read_images(files: list[str], doing: str) -> np.ndarray:

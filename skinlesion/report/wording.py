@@ -86,9 +86,9 @@ def describe_decision(inputs: Inputs) -> str:
     if settings["decision"] == "raw":
         return views
     rule = (
-        f"These metrics use the decision rule `{settings['decision']}` of evaluate. `skinlesion predict` and Python do not: "
-        "they name rare classes, melanoma among them, less often. After the rule, log loss, Brier score and calibration "
-        "error are not those of calibrated probabilities: see Calibration."
+        f"These metrics use the decision rule `{settings['decision']}` of evaluate. `skinlesion predict` and Python do "
+        "not: they name rare classes, melanoma among them, less often. After the rule, log loss, Brier score and "
+        "calibration error are not those of calibrated probabilities: see Calibration."
     )
     return f"{rule} {views}".strip()
 

@@ -32,7 +32,7 @@ def splits(project: Callable) -> pd.DataFrame:
     model = build(settings.backbone, settings.head, 32, weights=None)
     bundle.save(bundle.Bundle(model, CALIBRATION, "crop", ALL_USUAL), paths.MODEL)
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
-    raw = probabilities(model, dataset.load(splits, "test")[1], 32)
+    raw = probabilities(model, dataset.load(splits, "test")[0], 32)
     tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, 0, raw, splits, metadata))
     return splits
 

@@ -50,7 +50,7 @@ def test_an_image_of_the_pipeline_gets_the_probabilities_of_predictions_csv(
     for stage in (merge, balance, split):
         stage.main()
     splits, metadata = tables.read(paths.SPLITS), tables.read(paths.METADATA)
-    raw = probabilities(bundle.model, dataset.load(splits, "test")[1], params.load().evaluate.batch_size, tta=tta)
+    raw = probabilities(bundle.model, dataset.load(splits, "test")[0], params.load().evaluate.batch_size, tta=tta)
     tables.write(paths.PREDICTIONS, predictions.make_table("test", raw, CALIBRATION, 0, raw, splits, metadata))
 
     table = tables.read(paths.PREDICTIONS)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from skinlesion.model import bundle
 from skinlesion.model.backend import keras
 from skinlesion.model.calibration import Calibration
 from skinlesion.report import card
+from skinlesion.report.inputs import Inputs
 from tests.helpers.references import ALL_USUAL
 
 RESULTS = ("honest", "leaking", "on_sample")

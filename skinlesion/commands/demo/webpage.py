@@ -1,10 +1,8 @@
 """The demo's page: an image in, its answer beside it. An upload is deleted when it is answered."""
 
-import base64
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jinja2 import Template
 
@@ -16,9 +14,10 @@ from skinlesion.commands.demo.lazy_classifier import LazyClassifier
 from skinlesion.core import images
 from skinlesion.core.ham10000 import DIAGNOSES
 from skinlesion.drawing.cohorts import COHORTS
-from skinlesion.drawing.image import draw_image
+from skinlesion.drawing.image import draw_image, encode_jpeg
 from skinlesion.model.classify import RESEARCH_ONLY
 from skinlesion.report import wording
+from skinlesion.report.figures import encode_uri
 from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.paths import MODEL_CARD
 
@@ -103,8 +102,7 @@ def answer_image(model: LazyClassifier, path: Path) -> str:
 
 def to_data_uri(image: np.ndarray) -> str:
     """RGB uint8 (H, W, 3) as a JPEG inside the page, so that no file is written."""
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
+    return encode_uri("image/jpeg", encode_jpeg(image))
 
 
 def draw_examples(folder: Path) -> list[Path]:

@@ -62,8 +62,7 @@ class Progress:
             print(f"train: {self.path} cannot be read ({error}): training starts from the beginning", flush=True)
 
     def write(self, arrays: dict[str, np.ndarray]) -> None:
-        if self.path is None:
-            return
+        """Store the state and `arrays` at the path."""
         fields = {name: getattr(self, name) for name in FIELDS}
         with replace_file(self.path) as partial, partial.open("wb") as file:
             np.savez(file, progress=np.frombuffer(json.dumps(fields).encode(), np.uint8), **arrays)
