@@ -352,7 +352,12 @@ PARAMS = {
     "a head of two keys": ({"heads.gap": [{"dropout": 0.3, "dense": 5}]}, "heads.gap.0", "one key", "networks.yaml"),
     "a head with a mistyped key": ({"heads.gap": [{"droput": 0.3}]}, "heads.gap.0.droput", "'dropout'?"),
     "a head without a value": ({"heads.gap": [{"dropout": None}]}, "heads.gap.0", "dropout", "value"),
-    "a head that pools twice": ({"heads.gap": [{"flatten": True}, {"flatten": True}]}, "heads.gap", "exactly one"),
+    "a head that pools twice": (
+        {"heads.gap": [{"flatten": True}, {"flatten": True}]},
+        "heads.gap",
+        "Remove the others",
+    ),
+    "a head that never pools": ({"heads.gap": [{"dense": 5}]}, "heads.gap", "Add one of them"),
     "a head in the wrong order": ({"heads.gap": [{"dense": 5}, {"flatten": True}]}, "heads.gap", "dense", "after"),
     "a constructor from elsewhere": (
         {"backbones.resnet50.constructor": "os.system"},

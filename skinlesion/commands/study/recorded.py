@@ -70,7 +70,9 @@ def pool(unit: Unit, members: list[Result]) -> Result:
     if unit.label == "folds":
         rows = pd.concat([member.select() for member in members], ignore_index=True)
         if rows["path"].duplicated().any():
-            raise UserError(f"{unit.name}: two folds test the image {rows['path'][rows['path'].duplicated()].iloc[0]}")
+            image = rows["path"][rows["path"].duplicated()].iloc[0]
+            remedy = "Run all folds with the same data and split"
+            raise UserError(f"{unit.name}: two folds test the image {image}. {remedy}")
         return Result(unit, facts, rows, {})
     for member in members[1:]:
         same = member.rows[[*record.COLUMNS, "path"]].equals(first[[*record.COLUMNS, "path"]])

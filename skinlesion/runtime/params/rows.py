@@ -75,7 +75,8 @@ def check_order(head: list[HeadLayer]) -> list[HeadLayer]:
     kinds = [layer.kind for layer in head]
     turns = [number for number, kind in enumerate(kinds) if kind in ("average_pool", "flatten")]
     if len(turns) != 1:
-        raise ValueError(f"a head needs exactly one of average_pool and flatten, but has {', '.join(kinds)}")
+        remedy = "Remove the others" if turns else "Add one of them"
+        raise ValueError(f"a head needs exactly one of average_pool and flatten, but has {', '.join(kinds)}. {remedy}")
     before, after = kinds[: turns[0]], kinds[turns[0] :]
     if "dense" in before or {"conv", "max_pool"} & set(after):
         order = f"conv and max_pool before {after[0]} and dense after it"
