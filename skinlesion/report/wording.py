@@ -46,7 +46,8 @@ EXTERNAL_SETS = {
     "archive": "The labelled set in external.archive",
 }
 OTHER_INTERVALS = (
-    "The interval of a proportion of 0 or 1 is Wilson's, over lesions. A metric that is equal in all draws has none."
+    "The interval of a proportion that is equal in all draws, as 0 or 1 is, is Wilson's, over lesions. Any other "
+    "metric that is equal in all draws has none."
 )
 WITH, WITHOUT = "with a sibling in train", "without"
 
