@@ -38,7 +38,10 @@ def main() -> dict:
         parts.append(predictions.make_table(split, raw, calibration, exponent, patient, splits, metadata))
     tables.write(paths.PREDICTIONS, pd.concat(parts, ignore_index=True))
     describe_external(settings, near_copies)
-    return describe(settings, exponent)
+    chosen = {"temperature": round(calibration.temperature, 3)}
+    if how.decision != "raw":
+        chosen["decision_exponent"] = exponent
+    return describe(settings, chosen)
 
 
 def describe_external(settings: params.Params, near_copies: dict[str, int]) -> None:
@@ -62,11 +65,14 @@ def describe_external(settings: params.Params, near_copies: dict[str, int]) -> N
     print(f"evaluate: external set ({source}): {score}{left_out}")
 
 
-def describe(settings: params.Params, exponent: float) -> dict:
-    """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json."""
+def describe(settings: params.Params, chosen: dict[str, float]) -> dict:
+    """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json.
+
+    Args:
+        chosen: what validation has chosen, by name; it stands in metrics/test.json, too.
+    """
     result = results.evaluate_test(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
-    rule = {"decision_exponent": exponent} if settings.evaluate.decision != "raw" else {}
-    figures = {"source": settings.data.source, "protocol": settings.split.protocol, **rule, **result.figures}
+    figures = {"source": settings.data.source, "protocol": settings.split.protocol, **chosen, **result.figures}
     write_tables(paths.EVALUATE_PLOTS, result.tables)
     write_json(paths.INTERVALS_METRICS, result.intervals)
     write_json(paths.TEST_METRICS, figures)

@@ -23,7 +23,7 @@ FLOORS = {
     "fusion": "images with age, sex and site",
 }
 HEADERS = {"test": "Test", "external": "External"}
-NO_METRICS = ("source", "protocol", "decision_exponent")  # in metrics/test.json
+NO_METRICS = ("source", "protocol", "temperature", "decision_exponent")  # in metrics/test.json
 STRATA = {"all": "all test images", "without": "without a sibling in train"}
 
 

@@ -25,7 +25,7 @@ EVALUATE = """
 import json, os, shutil, subprocess
 shutil.copytree("made", ".", dirs_exist_ok=True)
 for name in ("test", "external"):
-    open(f"metrics/{name}.json", "w").write(json.dumps({"balanced_accuracy": 0.4}))
+    open(f"metrics/{name}.json", "w").write(json.dumps({"balanced_accuracy": 0.4, "temperature": 2.0}))
 if folder := os.environ.get("COMMIT_IN"):
     open(f"{folder}/dvc.yaml", "a").write("# other code")
     subprocess.run(["git", "-C", folder, "commit", "-qam", "by somebody"], check=True)
@@ -128,13 +128,6 @@ def test_the_raw_probabilities_are_recorded_beside_those_of_a_decision_rule() ->
     for code in CODES:
         np.testing.assert_allclose(both[code], raw[code] / 2)
         np.testing.assert_allclose(both[f"{record.RAW}{code}"], raw[code])
-
-
-def test_a_model_that_is_constant_has_no_temperature() -> None:
-    table = make_predictions(dict.fromkeys(CODES, 3))
-    constant = table.assign(**{name: 1 / 7 for name in table if name.removeprefix("calibrated_") in CODES})
-    assert record.find_temperature(table) == pytest.approx(2)
-    assert record.find_temperature(constant) is None
 
 
 def test_options_of_presets_are_refused_with_a_plan(folder, capsys):

@@ -167,7 +167,9 @@ def test_metrics_follow_from_the_predictions_alone_and_thresholds_not_from_test_
         shutil.copy(evaluated / paths.PREDICTIONS, tmp_path / paths.PREDICTIONS)
     for name in ("params.yaml", "networks.yaml"):
         shutil.copy(evaluated / name, tmp_path)
-    in_folder(tmp_path, lambda: stages.evaluate.describe(params.load(), 0.0))
+    figures = json.loads((evaluated / paths.TEST_METRICS).read_text())
+    chosen = {name: value for name, value in figures.items() if name in ("temperature", "decision_exponent")}
+    in_folder(tmp_path, lambda: stages.evaluate.describe(params.load(), chosen))
     if not shuffled:
         assert written(tmp_path) == written(evaluated)
         return
@@ -187,6 +189,7 @@ def test_with_eight_views_the_temperature_is_fitted_again_to_validation_alone(tr
     fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).temperature
     expected = scale(test.probabilities["raw"], fitted)
     np.testing.assert_allclose(test.probabilities["calibrated"], expected, rtol=1e-3)
+    assert json.loads((folder / paths.TEST_METRICS).read_text())["temperature"] == pytest.approx(fitted, abs=1e-3)
 
 
 def test_the_calibration_counts_class_weights(make_set):

@@ -1,8 +1,8 @@
 """Classify pictures with an exported model: python classify_images.py MODEL PICTURE ...
 
 MODEL is an ONNX file (needs onnxruntime) or a SavedModel folder (needs tensorflow). It contains the steps from a
-picture file to its input. This script follows them with NumPy and OpenCV alone: copy it, or write the steps in another
-language. For research only, not a diagnosis.
+picture file to its input. This script follows them with NumPy and OpenCV (pip install opencv-python-headless) alone:
+copy it, or write the steps in another language. For research only, not a diagnosis.
 """
 
 import json

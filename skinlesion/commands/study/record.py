@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 
@@ -15,7 +14,7 @@ from skinlesion.commands.study.plan import Run
 from skinlesion.core import tables
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate.external import SPLIT
-from skinlesion.model.predictions import DECISION, VARIANTS
+from skinlesion.model.predictions import DECISION
 from skinlesion.report import provenance
 from skinlesion.report.inputs import to_plain
 from skinlesion.runtime import paths
@@ -107,9 +106,7 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
         "seed": run.params.seed,
         **trained,
         "train_seconds": seconds,
-        "temperature": find_temperature(table),
-        "decision_exponent": test.get("decision_exponent"),
-        "balanced_accuracy": test.get("balanced_accuracy"),
+        **{key: test.get(key) for key in ("temperature", "decision_exponent", "balanced_accuracy")},
         "external_balanced_accuracy": external.get("balanced_accuracy"),
         "near_copies_left_out": external.get("near_copies_left_out"),
         "commit": provenance.find_commit(Path(), experiment.commit),
@@ -132,21 +129,6 @@ def select_public(table: pd.DataFrame) -> str:
         names = {f"{DECISION}{code}": code for code in CODES} | {code: f"{RAW}{code}" for code in CODES}
     rows = table.loc[table["split"].isin(["test", SPLIT]), [*COLUMNS, *names]]
     return rows.rename(columns=names).to_csv(index=False, lineterminator="\n")
-
-
-def find_temperature(table: pd.DataFrame) -> float | None:
-    """Find the temperature that evaluate used, which divides the logarithms of the raw probabilities.
-
-    None for a model that gives all classes nearly the same probability.
-    """
-    raw, calibrated = (
-        np.log(table[[f"{VARIANTS[variant]}{code}" for code in CODES]].clip(lower=1e-30).to_numpy())
-        for variant in ("raw", "calibrated")
-    )
-    order = raw.argsort(axis=1)[:, -2:]
-    spreads = [np.diff(np.take_along_axis(values, order, axis=1))[:, 0] for values in (raw, calibrated)]
-    clear = (spreads[0] > 0.1) & (spreads[0] < 5)  # neither equal, nor one so small that rounding counts
-    return round(float(np.median(spreads[0][clear] / spreads[1][clear])), 3) if clear.any() else None
 
 
 def commit(folder: Path) -> bool:
