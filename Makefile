@@ -58,7 +58,7 @@ test: .venv/ready-dev  ## run the tests, less those marked slow (MARKERS= runs a
 test-fast: .venv/ready-dev  ## run the unit tests alone: no chain, no training
 	$(PYTEST) -n 3 -m "not slow and not chain and not training"
 
-test-optional: $(addprefix .venv/ready-,dev jax dask s3 moto)  ## install JAX, Dask and an S3 server, and run the tests that need them
+test-optional: $(addprefix .venv/ready-,dev weights jax dask s3 moto)  ## install JAX, Dask, an S3 server and published weights, and run the tests that need them
 	$(PYTEST) -m optional
 
 lint: .venv/ready-dev  ## check format and style

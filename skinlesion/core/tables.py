@@ -1,4 +1,4 @@
-"""Read and write the CSV tables between stages, in which ids are text, even those of digits; name age bands."""
+"""Read and write the CSV tables between stages, in which ids and words stay text, even digits; name age bands."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,13 +10,15 @@ from skinlesion.runtime.errors import UserError
 from skinlesion.runtime.files import replace_file
 
 PAIRS = ("image_id_1", "image_id_2", "group_1", "group_2")
-IDS = dict.fromkeys(("image_id", "lesion_id", "group", "part", *PAIRS), str)
+TEXT = ("image_id", "lesion_id", "group", *PAIRS, "sex", "localization", "dx_type")  # also where they look like numbers
 
 
 def read(path: Path) -> pd.DataFrame:
     """Read a table that `write` wrote, only blank cells as NaN; raise UserError where the file is missing."""
     try:
-        return pd.read_csv(path, dtype=IDS, encoding="utf-8", keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            path, dtype=dict.fromkeys(TEXT, str), encoding="utf-8", keep_default_na=False, na_values=[""]
+        )
     except FileNotFoundError:
         raise UserError(f"{path} is missing. An earlier stage makes it: run dvc repro") from None
 

@@ -44,7 +44,8 @@ def make_sample(target: Path, seed: int) -> None:
     views = sample_views()
     for part in PARTS:
         (target / part).mkdir()
-    pd.DataFrame(metadata_row(view, seed) for view in views).to_csv(target / RAW_METADATA.name, index=False)
+    table = pd.DataFrame(metadata_row(view, seed) for view in views)
+    table.to_csv(target / RAW_METADATA.name, index=False, lineterminator="\n")
     half = (len(views) + 1) // 2
 
     def write(number: int) -> None:

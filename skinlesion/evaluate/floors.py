@@ -44,6 +44,8 @@ def predict_patients(splits: pd.DataFrame, metadata: pd.DataFrame, seed: int) ->
     learned = ((splits["split"] == "train") & ~splits["augmented"]).to_numpy()
     for column in ("sex", "localization"):  # a value that training has not seen is missing
         rows[column] = pd.Categorical(rows[column], sorted(rows.loc[learned, column].dropna().unique()))
+    if rows.loc[learned, "age"].isna().all():  # the trees need a value
+        rows["age"] = 0.0
     model = HistGradientBoostingClassifier(class_weight="balanced", early_stopping=False, random_state=seed)
     with threadpool_limits(1, user_api="openmp"):  # on a busy machine two threads take 90 s, one takes 2 s
         model.fit(rows[learned], splits.loc[learned, "dx"])

@@ -90,7 +90,7 @@ def probability_errors(labels: np.ndarray, probabilities: np.ndarray) -> dict[st
     """Compute log loss, Brier score and expected calibration error; 0 is best for all three.
 
     The Brier score is the mean over images of the squared differences summed over classes, 0 to 2. For log loss,
-    probabilities are raised to at least LEAST: predictions.csv has 6 digits, so a small one may have become 0.
+    probabilities are raised to at least LEAST, since float32 softmax rounds a small one to 0.
     The expected calibration error is the mean gap between confidence and accuracy, weighted by images: Guo et al.
     (ICML 2017), with bins of equal mass as Nixon et al. (CVPR workshops 2019) recommend.
     """

@@ -54,7 +54,8 @@ class Classifier:
     def predict(self, picture: str | Path | BytesIO | np.ndarray, tta: int = 1) -> dict[str, float]:
         """The probability of each class by its code, at the model's temperature and natural class frequencies.
 
-        They equal those of `skinlesion predict` and the natural columns of data/predictions.csv.
+        They equal those of `skinlesion predict` and, where evaluate.tta is 1, the natural columns of
+        data/predictions.csv; with 8 views evaluate fits the temperature again.
 
         Args:
             picture: an image file, or RGB uint8 (H, W, 3) of any size; it is made square as in training.
@@ -103,7 +104,8 @@ def predict_natural(bundle: Bundle, squares: np.ndarray, tta: int = 1) -> np.nda
         tta: test-time augmentation, a key of predict.VIEWS.
 
     Returns:
-        float64 (n, 7) in the order of CODES: the natural columns of data/predictions.csv where tta is evaluate.tta.
+        float64 (n, 7) in the order of CODES: the natural columns of data/predictions.csv where tta and evaluate.tta
+        are 1.
     """
     return bundle.calibration.corrected(probabilities(bundle.model, squares, AT_ONCE, tta=tta))
 

@@ -38,7 +38,7 @@ def list_code(folder: Path) -> list[str]:
 def git(folder: Path, *words: str) -> str | None:
     """Run a Git command and return its output; None if it failed or Git is not installed."""
     try:
-        done = subprocess.run([*GIT, *words], cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run([*GIT, *words], cwd=folder, capture_output=True, encoding="utf-8", check=False)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

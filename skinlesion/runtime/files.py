@@ -62,7 +62,7 @@ def replace_folder(path: Path) -> AbstractContextManager[Path]:
 def write_json(path: Path, content: dict) -> None:
     """Write `content` as indented JSON, whole or not at all."""
     with replace_file(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
 def name_partial(path: Path, mark: str = "") -> Path:

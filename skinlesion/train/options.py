@@ -1,6 +1,7 @@
 """What a phase is compiled with: optimizer, loss and class weights, from the section train."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -39,17 +40,15 @@ def make_loss(params: Train, labels: np.ndarray) -> str | Callable:
         return "sparse_categorical_crossentropy"
     frequencies = np.bincount(labels, minlength=len(CODES)) / len(labels)
     shift = params.logit_adjustment * np.log(frequencies, out=np.zeros(len(CODES)), where=frequencies > 0)
+    entropy = partial(keras.losses.categorical_crossentropy, label_smoothing=params.label_smoothing)
 
     def loss(labels, probabilities):
         if not params.mix:
             labels = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), len(CODES))
-        if params.logit_adjustment:  # as logits: Keras would clip probabilities at 1e-7, where no gradient is left
-            probabilities = keras.ops.log(keras.ops.maximum(probabilities, LEAST)) + keras.ops.cast(
-                shift, probabilities.dtype
-            )
-        return keras.losses.categorical_crossentropy(
-            labels, probabilities, from_logits=bool(params.logit_adjustment), label_smoothing=params.label_smoothing
-        )
+        if not params.logit_adjustment:
+            return entropy(labels, probabilities)
+        logits = keras.ops.log(keras.ops.maximum(probabilities, LEAST)) + keras.ops.cast(shift, probabilities.dtype)
+        return entropy(labels, logits, from_logits=True)  # Keras clips probabilities at 1e-7: no gradient is left there
 
     return loss
 

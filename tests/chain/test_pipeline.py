@@ -9,6 +9,7 @@ import yaml
 
 from skinlesion.runtime import paths
 from skinlesion.runtime.params import Params
+from skinlesion.runtime.params.sections import Data
 from tests.helpers.chain import ROOT
 
 DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
@@ -37,6 +38,14 @@ def test_params_are_those_the_stage_reads(stage):
     read = set(re.findall(r"settings\.(\w+)", (ROOT / "stages" / f"{stage}.py").read_text()))
     tracked = {param.split(".")[0] for param in tracked_by(stage)}
     assert {rows.get(name, name) for name in read} == tracked
+
+
+def test_a_stage_that_resizes_tracks_size_and_fit_and_a_stage_of_the_data_tracks_each_key_of_data():
+    """Where a stage tracks single keys of a section, the test above does not see one that is missing."""
+    for stage in STAGES:
+        assert {key for key in tracked_by(stage) if key.startswith("images")} in (set(), {"images.size", "images.fit"})
+    keys = {key for stage in DATA_STAGES for key in tracked_by(stage) if key.startswith("data")}
+    assert keys == {f"data.{name}" for name in Data.model_fields}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -48,7 +48,8 @@ def bundles(settings: Params) -> dict[str, bundle.Bundle]:
     for name, arguments in TINY.items():
         row = settings.backbones[name]
         row = row.model_copy(update={"arguments": row.arguments | arguments})
-        bundles[name] = bundle.Bundle(build_classifier(settings, row, row.smallest), CALIBRATION, "crop", ALL_USUAL)
+        fit = "stretch" if name == "dinov2_small" else "crop"
+        bundles[name] = bundle.Bundle(build_classifier(settings, row, row.smallest), CALIBRATION, fit, ALL_USUAL)
     return bundles
 
 

@@ -44,6 +44,25 @@ def test_age_and_site_are_learned_from_the_training_originals_alone():
     assert not predicted[:, [CODES.index("df"), CODES.index("bcc")]].any()
 
 
+def test_classes_count_as_equally_frequent():
+    """At 70 there are 300 nv and 80 mel, at 30 and 50 300 and 10: of all mel 80% are 70, of all nv a third."""
+    rows = [(age, dx) for age, mel in {30: 10, 50: 10, 70: 80}.items() for dx in ["nv"] * 300 + ["mel"] * mel]
+    metadata = pd.DataFrame(rows, columns=["age", "dx"]).assign(sex="male", localization="back")
+    metadata["image_id"] = metadata.index.astype(str)
+    splits = metadata[["image_id", "dx"]].assign(split="train", augmented=False)
+    predicted = pd.Series(floors.predict_patients(splits, metadata, 1).argmax(axis=1)).groupby(metadata["age"]).unique()
+    assert predicted.to_dict() == {30: [NV], 50: [NV], 70: [MEL]}
+
+
+def test_age_sex_and_site_may_all_be_missing_in_training():
+    splits, metadata = make_patients(100)
+    train = (splits["split"] == "train").to_numpy()
+    metadata.loc[train, floors.FEATURES] = np.nan
+    for rows in (metadata, metadata.assign(**dict.fromkeys(floors.FEATURES, np.nan))):
+        predicted = floors.predict_patients(splits, rows, 1)
+        np.testing.assert_allclose(predicted, predicted[:1].repeat(100, 0))
+
+
 def test_rows_beside_change_no_prediction_even_with_sites_that_training_has_not_seen():
     splits, metadata = make_patients(300)
     beside = metadata.assign(

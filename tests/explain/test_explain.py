@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 
 from skinlesion.core import images, tables
+from skinlesion.core.ham10000 import CODES
+from skinlesion.explain import choices
+from skinlesion.explain.gradcam import Explainer
 from skinlesion.model import bundle, dataset, predictions
 from skinlesion.model.calibration import Calibration
 from skinlesion.model.predict import probabilities
@@ -47,13 +50,19 @@ def test_the_stage_draws_its_sheets(splits: pd.DataFrame, monkeypatch: pytest.Mo
         assert "protocol image" in note
         write(rows, path, title, note)
 
+    labels: list[np.ndarray] = []
+    heatmaps = Explainer.heatmaps
     monkeypatch.setattr(sheet, "write", spy)
+    monkeypatch.setattr(Explainer, "heatmaps", lambda *words: labels.append(words[2]) or heatmaps(*words))
     explain.main()
     first = tree(paths.EXPLAIN_PLOTS)
     assert sorted(first) == sorted(drawn) == ["gradcam.png", "mistakes.png", "near_duplicates.png", "samples.png"]
     explain.main()
     assert tree(paths.EXPLAIN_PLOTS) == first
 
+    table = predictions.select_split(tables.read(paths.PREDICTIONS), "test")
+    explained = choices.choose_explained(choices.rank_predictions(table))
+    assert [CODES[label] for label in labels[0]] == list(explained["predicted"]) != list(explained["dx"])
     test = splits[splits["split"] == "test"]
     assert test["augmented"].any()
     known = {images.read(Path(path)).tobytes() for path in test["path"]}

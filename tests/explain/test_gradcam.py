@@ -150,7 +150,9 @@ def test_the_batch_size_does_not_affect_maps(monkeypatch):
 
 
 @pytest.mark.skipif("NESTED" in os.environ, reason="this is one of the runs that it starts")
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.optional) for name in ("jax", "torch"))]
+)
 def test_under_every_backend(backend):
     if backend == keras.backend.backend():
         pytest.skip("the tests above run under it")

@@ -121,7 +121,8 @@ def test_few_images_are_all_compared(number: int) -> None:
 
 def test_plain_images_and_empty_sets_have_no_pairs(drawn: np.ndarray) -> None:
     plain, empty = np.tile(fingerprint(np.full((50, 60, 3), 120, np.uint8)), 2), np.empty(0, FINGERPRINT)
-    for first, second in ((plain, None), (plain[:1], drawn), (empty, drawn), (drawn, empty), (empty, None)):
+    pairs = ((plain, None), (plain[:1], drawn), (drawn, plain[:1]), (empty, drawn), (drawn, empty), (empty, None))
+    for first, second in pairs:
         assert near_pairs(first, second).empty
 
 

@@ -113,7 +113,13 @@ def make_inputs(change: Callable, tmp_path_factory: pytest.TempPathFactory) -> C
             params=plain | {section: {row: plain[section][row]} for section, row in used.items()},
             metrics={
                 **make_metrics(table, settings.split.protocol),
-                "test": {"source": settings.data.source, "protocol": settings.split.protocol, **evaluated.figures},
+                "test": {
+                    "source": settings.data.source,
+                    "protocol": settings.split.protocol,
+                    "temperature": 1.25,
+                    "decision_exponent": 0.5,
+                    **evaluated.figures,
+                },
                 "intervals": evaluated.intervals,
                 "external": {
                     "source": source if external.figures else "none",

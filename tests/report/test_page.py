@@ -189,6 +189,58 @@ def test_the_table_of_leaks_counts_the_images_of_each_score(leaking: Inputs) -> 
     assert [row[1:4] for row in table.rows] == [("10", "10", "mel nv"), ("6", "4", "nv"), ("4", "3", "nv")]
 
 
+def test_operating_points_have_specificity_and_sensitivity_of_each_set(honest: Inputs) -> None:
+    columns = ["target_specificity", "threshold", "specificity", "sensitivity", "low", "high"]
+    inner, outer = (
+        pd.DataFrame([row], columns=columns)
+        for row in ((0.9, 0.2, 0.8, 0.7, 0.6, 0.75), (0.9, 0.2, 0.5, 0.4, 0.3, 0.45))
+    )
+    shown = with_table(with_table(honest, "operating_points", inner), "external_operating_points", outer)
+    table = content.tabulate_operating_points(shown)
+    named = dict(zip(table.columns, map(str, table.rows[0]), strict=True))
+    assert named == {
+        "Target specificity": "90%",
+        "Threshold": "0.200",
+        "Specificity on test": "0.800",
+        "Sensitivity on test": "0.700 (0.60 to 0.75)",
+        "Specificity on external": "0.500",
+        "Sensitivity on external": "0.400 (0.30 to 0.45)",
+    }
+
+
+def test_images_are_counted_by_class_and_split_with_the_copies_and_lesions(honest: Inputs) -> None:
+    data = {"images_per_class": {"mel": 7, "nv": 9}, "groups": 12}
+    split = {
+        "per_class": {"train": {"mel": 8, "nv": 6}, "test": {"nv": 3}},
+        "copies": {"train": 2, "test": 0},
+        "groups": {"train": 9, "test": 3},
+    }
+    table = content.tabulate_counts(replace(honest, metrics={**honest.metrics, "data": data, "split": split}))
+    assert table.columns == ("Diagnosis", "Data", "Train", "Test")
+    rows = {name: values for name, *values in table.rows}
+    assert rows["melanoma (mel)"] == ["7", "8", "0"]
+    assert [rows[name] for name in ("all", "of these, augmented copies", "lesions")] == [
+        ["16", "14", "3"],
+        ["0", "2", "0"],
+        ["12", "9", "3"],
+    ]
+
+
+def test_floors_and_metrics_stand_under_their_names(honest: Inputs) -> None:
+    """What validation chose is no metric."""
+    table = honest.tables["floors"].assign(low=nan, high=nan)
+    table["value"] = [number / 100 for number in range(len(table))]
+    shown = content.tabulate_floors(with_table(honest, "floors", table))
+    values = table.pivot(index="model", columns="measure", values="value")
+    for (_, *cells), model in zip(shown.rows, content.FLOORS, strict=True):
+        for title, cell in zip(shown.columns[1:], cells, strict=True):
+            (measure,) = [name for name in values if wording.name_measure(name) == title]
+            assert str(cell) == f"{values.loc[model, measure]:.3f}"
+    names = {name for name, *_ in content.tabulate_metrics(honest).rows}
+    assert {"Accuracy", "Log loss"} <= names
+    assert not {"Source", "Protocol", "Temperature", "Decision exponent"} & names
+
+
 @pytest.mark.parametrize(
     ("protocol", "per_class", "balanced"), [("image", 2000, True), ("image", None, False), ("lesion", 2000, False)]
 )

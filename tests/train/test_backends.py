@@ -30,7 +30,10 @@ def case(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+OTHERS = [pytest.param(name, marks=pytest.mark.optional) for name in BACKENDS if name != "tensorflow"]
+
+
+@pytest.fixture(scope="module", params=["tensorflow", *OTHERS])
 def trained(request: pytest.FixtureRequest, case: str, make_trained: Callable[[str, str], Path]) -> Path:
     package = BACKENDS[request.param].package
     if importlib.util.find_spec(package) is None:

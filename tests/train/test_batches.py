@@ -93,10 +93,9 @@ def test_seed_and_epoch_decide_the_order():
     assert [batches[index][0][:, 0, 0, 0].tolist() for index in range(len(batches))] == order(5, 3)
 
 
-def test_keras_gets_each_image_once_per_epoch_in_a_new_order(
-    tiny, easy, easy_validation, train_params, phase, monkeypatch
-):
-    """The images that reach the training step of a real fit, over two phases."""
+@pytest.fixture
+def reached(easy, monkeypatch) -> list[np.ndarray]:
+    """The images of `easy`, as numbers, in each batch that reaches the training step of a real fit."""
     batches: list[np.ndarray] = []
     images, _ = easy
     number = {image.tobytes(): index for index, image in enumerate(images)}
@@ -112,8 +111,26 @@ def test_keras_gets_each_image_once_per_epoch_in_a_new_order(
             return step(model, data)
 
     monkeypatch.setattr(keras.Model, "train_step", recorded)
+    return batches
+
+
+def test_keras_gets_each_image_once_per_epoch_in_a_new_order(tiny, easy, easy_validation, train_params, phase, reached):
+    """Over two phases."""
     fit(tiny, easy, easy_validation, [phase(4, 2), phase("all", 2)], train_params(), seed=1)
-    assert [len(batch) for batch in batches] == [8, 8, 8, 8, 8, 4] * 4
-    epochs = [np.concatenate(batches[start : start + 6]).tolist() for start in range(0, 24, 6)]
+    assert [len(batch) for batch in reached] == [8, 8, 8, 8, 8, 4] * 4
+    epochs = [np.concatenate(reached[start : start + 6]).tolist() for start in range(0, 24, 6)]
     assert all(sorted(epoch) == list(range(44)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 4
+
+
+def test_keras_gets_the_sampling_of_the_params_in_the_order_of_the_seed(
+    make_tiny, easy, easy_validation, train_params, phase, reached
+):
+    labels, drawn = np.repeat(np.arange(7), [38, 1, 1, 1, 1, 1, 1]), []
+    for seed in (1, 2):
+        parts = (easy[0], labels), easy_validation, [phase("all", 1)], train_params(sampling="balanced")
+        fit(make_tiny(), *parts, seed=seed)
+        drawn.append(np.concatenate(reached))
+        reached.clear()
+        assert np.ptp(np.bincount(labels[drawn[-1]])) <= 1
+    assert drawn[0].tolist() != drawn[1].tolist()

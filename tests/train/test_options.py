@@ -108,6 +108,18 @@ def test_class_weights_reach_the_loss(make_tiny, easy, easy_validation, train_pa
         assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_logit_adjustment_uses_the_frequencies_of_training(make_tiny, easy, easy_validation, train_params, phase):
+    """Those of validation are equal."""
+    numbers = np.concatenate([np.flatnonzero(easy[1] == 0), np.arange(1, 7)])
+    images, labels = easy[0][numbers], easy[1][numbers]
+    probabilities = keras.ops.convert_to_numpy(make_tiny()(images, training=True))
+    adjusted = probabilities * np.bincount(labels) / len(labels)
+    own = np.log(adjusted / adjusted.sum(axis=1, keepdims=True))[np.arange(13), labels]
+    section = train_params(logit_adjustment=1, batch_size=13)
+    history, _ = fit(make_tiny(), (images, labels), easy_validation, [phase("all", 1, 1e-12)], section, 3)
+    assert history["loss"][0] == pytest.approx(-own.mean(), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("schedule", "warmup", "epochs", "expected"),
     [

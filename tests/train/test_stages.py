@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,8 +16,9 @@ from PIL import Image
 import stages.evaluate
 import stages.train
 from skinlesion.core.ham10000 import CODES
-from skinlesion.model import bundle
-from skinlesion.model.calibration import scale
+from skinlesion.evaluate.decision import DECISIONS
+from skinlesion.model import bundle, dataset
+from skinlesion.model.calibration import Calibration, scale
 from skinlesion.model.likeness import compute_statistics
 from skinlesion.model.predict import probabilities
 from skinlesion.model.predictions import select_split
@@ -25,7 +27,10 @@ from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import MEASURES
 from skinlesion.train.machine import processor
 from skinlesion.train.network import build
-from tests.helpers.chain import ROOT
+from skinlesion.train.network.backbones import build_backbone
+from skinlesion.train.resume import key
+from tests.helpers.chain import ROOT, load_sample
+from tests.helpers.one_block import one_block
 from tests.helpers.trainings import CASES, NUMBERS, SMALL, finish, start, write_set
 
 FLOAT = next(iter(CASES))
@@ -180,16 +185,59 @@ def test_metrics_follow_from_the_predictions_alone_and_thresholds_not_from_test_
     assert not before["sensitivity"].equals(after["sensitivity"])
 
 
-def test_with_eight_views_the_temperature_is_fitted_again_to_validation_alone(trained, make_set):
-    folder = make_set("validation", "test", changes={"evaluate.tta": 8})
-    shutil.copytree(trained / "models", folder / "models")
-    in_folder(folder, stages.evaluate.main)
-    table, stored = pd.read_csv(folder / paths.PREDICTIONS), bundle.load(folder / paths.MODEL).calibration
-    validation, test = (select_split(table, split) for split in ("validation", "test"))
+def test_the_stored_temperature_is_fitted_to_validation(evaluated):
+    stored = bundle.load(evaluated / paths.MODEL).calibration
+    validation = select_split(pd.read_csv(evaluated / paths.PREDICTIONS), "validation")
     fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).temperature
-    expected = scale(test.probabilities["raw"], fitted)
-    np.testing.assert_allclose(test.probabilities["calibrated"], expected, rtol=1e-3)
-    assert json.loads((folder / paths.TEST_METRICS).read_text())["temperature"] == pytest.approx(fitted, abs=1e-3)
+    assert stored.temperature == pytest.approx(fitted, rel=1e-3)
+    assert read(evaluated / paths.TEST_METRICS)["temperature"] == pytest.approx(fitted, rel=1e-3)
+
+
+def test_temperature_of_eight_views_and_decision_rule_are_chosen_on_validation_alone(trained, make_set):
+    """The labels of test are such that another exponent is best there."""
+    folder = make_set("validation", "test", changes={"evaluate.tta": 8, "evaluate.decision": "uniform"})
+    whole, frequencies = bundle.load(trained / paths.MODEL), 0.1 ** np.arange(7) / (0.1 ** np.arange(7)).sum()
+    stored = Calibration(1.0, frequencies, frequencies)
+    bundle.save(replace(whole, calibration=stored), folder / paths.MODEL)
+    table = pd.read_csv(folder / paths.SPLITS)
+    for split, exponent in {"validation": 0.3, "test": 1.0}.items():
+        images = dataset.read_images([folder / path for path in table.loc[table["split"] == split, "path"]], split)
+        decided = stored.decided(probabilities(whole.model, images, 5, tta=8), exponent)
+        table.loc[table["split"] == split, "dx"] = np.array(CODES)[decided.argmax(axis=1)]
+    table.to_csv(folder / paths.SPLITS, index=False)
+    figures, table = in_folder(folder, stages.evaluate.main), pd.read_csv(folder / paths.PREDICTIONS)
+    validation, test = (select_split(table, split) for split in ("validation", "test"))
+    raw = test.probabilities["raw"]
+    fitted = stored.refitted(validation.labels, validation.probabilities["raw"])
+    exponent, other = (
+        DECISIONS["uniform"](stored, part.labels, part.probabilities["raw"]) for part in (validation, test)
+    )
+    assert figures["decision_exponent"] == exponent != other
+    assert figures["temperature"] == pytest.approx(fitted.temperature, abs=1e-3)
+    np.testing.assert_allclose(test.probabilities["calibrated"], scale(raw, fitted.temperature), rtol=1e-3)
+    np.testing.assert_allclose(test.headline, stored.decided(raw, exponent), rtol=1e-3)
+
+
+def test_a_training_starts_from_the_given_weights_and_its_progress_belongs_to_all_of_its_data(make_set, monkeypatch):
+    changes = {"seed": 18, "images.fit": "stretch", "model.weights": "start.weights.h5"}
+    folder = make_set("train", "validation", changes=changes | {"train.max_epochs": 1, "train.deterministic": False})
+    given = build_backbone(one_block(load_sample().backbones["resnet18"]), SMALL["images.size"], None)
+    given.save_weights(folder / "start.weights.h5")
+    seeds, hashed, make = [], [], key.hash_training
+
+    def record(settings: params.Params, model: keras.Model, data: tuple, **machine: str) -> str:
+        hashed.append((model.get_layer("backbone").get_weights(), [len(array) for array in data]))
+        return make(settings, model, data, **machine)
+
+    monkeypatch.setattr(key, "hash_training", record)
+    monkeypatch.setattr(keras.utils, "set_random_seed", seeds.append)
+    in_folder(folder, stages.train.main)
+    ((weights, sizes),) = hashed
+    for ours, theirs in zip(weights, given.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert sizes == [NUMBERS["train"]] * 2 + [NUMBERS["validation"]] * 2
+    assert seeds == [18]
+    assert bundle.load(folder / paths.MODEL).fit == "stretch"
 
 
 def test_the_calibration_counts_class_weights(make_set):

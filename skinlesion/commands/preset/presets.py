@@ -111,7 +111,7 @@ def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
             raise UserError(f"{path} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
     for path in (path for path in before if changes[path]):
         with replace_file(path) as partial:
-            partial.write_text(after[path], encoding="utf-8")
+            partial.write_text(after[path], encoding="utf-8", newline="\n")
     return [
         f"{'' if path == paths.PARAMS else f'{path}:'}{'.'.join(key)}: "
         f"{in_yaml(reduce(dict.get, key, contents[path]))} -> {in_yaml(value)}"

@@ -46,7 +46,7 @@ def write_tables() -> str:
     tables.write(paths.STUDY_CSV, table)
     page = write_page(table)
     with replace_file(paths.STUDY) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", newline="\n")
     return page
 
 

@@ -23,7 +23,7 @@ from skinlesion.runtime.files import replace_folder, write_json
 from skinlesion.runtime.params import Params
 
 PARAMS, FACTS, PREDICTIONS = "params.yaml", "run.json", "predictions.csv.gz"
-# Rooms whose code makes a result of given data.
+# Rooms whose code makes a result of given data; the scripts of the stages, which call them, are not compared.
 ROOMS = tuple(f"skinlesion/{room}" for room in ("core", "model", "train", "evaluate"))
 # What HAM10000's licence lets us publish of an image; augmented: the row is a copy of it, made by balance.
 COLUMNS = ["image_id", "group", "dx", "augmented", "split", "leaked"]
@@ -115,7 +115,7 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
     }
     with replace_folder(folder) as target:
         settings = yaml.safe_dump(list_used(run.params), sort_keys=False)
-        (target / PARAMS).write_text(settings, encoding="utf-8")
+        (target / PARAMS).write_text(settings, encoding="utf-8", newline="\n")
         (target / PREDICTIONS).write_bytes(gzip.compress(select_public(table).encode(), mtime=0))
         for name, path in TABLES.items():
             (target / f"{name}.csv").write_text(f"{read(path)}\n", encoding="utf-8", newline="\n")

@@ -22,6 +22,7 @@ from skinlesion.train.resume.progress import Progress
 
 NAME = ".progress-{}.npz"
 EXPIRY = 14 * 24 * 3600  # s: checkpoints unused for 14 days are deleted
+CODE = tuple(Path(__file__).parents[2] / room for room in ("core", "model", "train"))  # what a training runs
 
 
 @contextmanager
@@ -75,8 +76,7 @@ def hash_training(settings: Params, model: keras.Model, data: Iterable[np.ndarra
         digest.update(f"{array.shape} {array.dtype}".encode())
         for part in arrays.iterate_parts(np.ascontiguousarray(array)):
             digest.update(part.data)
-    package = Path(__file__).parents[2]
-    for room in ("core", "model", "train"):
-        for file in sorted((package / room).rglob("*.py")):
+    for room in CODE:
+        for file in sorted(room.rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()

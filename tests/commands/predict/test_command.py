@@ -66,6 +66,14 @@ def test_programs_read_path_predicted_unlike_training_and_seven_probabilities(he
     assert "3 images: new/out.csv" in capsys.readouterr().out
 
 
+def test_the_option_tta_averages_over_views(here, saved):
+    for tta in (1, 8):
+        assert main(["predict", "a/one.png", "--tta", str(tta), "--csv", f"{tta}.csv"]) == 0
+    one, eight = (tables.read(here / f"{tta}.csv").loc[0, list(CODES)].to_dict() for tta in (1, 8))
+    assert eight == pytest.approx(Classifier.load(saved).predict("a/one.png", tta=8), abs=2e-6)
+    assert eight != pytest.approx(one, abs=1e-4)
+
+
 def test_images_that_look_unlike_the_training_images_are_marked_and_counted(here, saved, capsys):
     """The model of `saved` was fitted to drawings of 64 px."""
     Path("mixed").mkdir()

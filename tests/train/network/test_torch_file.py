@@ -130,6 +130,7 @@ def test_params_are_refused_where_the_package_is_missing_and_only_there(tmp_path
 
 
 @pytest.mark.training
+@pytest.mark.optional
 def test_the_published_weights_give_the_features_that_pytorch_computes(settings):
     """The numbers are those of efficientnet-lite-pytorch 0.1.0 with the same file, on PyTorch 2.13."""
     row = settings.backbones["efficientnet_lite0"]

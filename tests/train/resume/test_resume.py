@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ import pytest
 from skinlesion.runtime.errors import UserError
 from skinlesion.train.callbacks import Diverged
 from skinlesion.train.fit import fit
+from skinlesion.train.resume import key
 from skinlesion.train.resume.key import hash_training, kept_progress, models_folder
 from skinlesion.train.resume.progress import Progress
 
@@ -132,8 +134,9 @@ def test_progress_stays_after_every_error_but_divergence_and_goes_at_the_end(err
 
 def test_progress_unused_for_14_days_is_deleted(models) -> None:
     old, new = interrupt("old", KeyboardInterrupt()), interrupt("new", KeyboardInterrupt())
-    past = time.time() - 15 * 24 * 3600
-    os.utime(old, (past, past))
+    for path, days in {old: 14.1, new: 13.9}.items():
+        past = time.time() - days * 24 * 3600
+        os.utime(path, (past, past))
     with kept_progress("third"):
         assert not old.exists()
         assert new.exists()
@@ -155,6 +158,7 @@ def test_an_experiment_of_the_queue_keeps_its_progress_in_the_repository(tmp_pat
         {"model.attention": "se"},
         {"configurations.quick": [{"train": "all", "epochs": 21, "learning_rate": 3.0e-4, "batch_norm": "train"}]},
         {"heads.gap": [{"average_pool": "global"}, {"dropout": 0.2}]},
+        {"backbones.resnet18.preprocessing": "tf"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -162,7 +166,9 @@ def test_the_key_depends_on_the_params(changes: dict, change, tiny: keras.Model,
     assert hash_training(change(changes), tiny, easy) != hash_training(change({}), tiny, easy)
 
 
-def test_the_key_depends_on_data_weights_and_machine_and_nothing_else(change, make_tiny, easy: tuple) -> None:
+def test_the_key_depends_on_data_weights_machine_code_and_versions_and_nothing_else(
+    change, make_tiny, easy: tuple, tmp_path: Path, monkeypatch
+) -> None:
     settings, model, (images, labels) = change({}), make_tiny(), easy
     first = hash_training(settings, model, easy, device="cpu")
     others = change({"evaluate.bootstrap": 200, "split.test": 0.1, "split.train": 0.75})
@@ -172,3 +178,16 @@ def test_the_key_depends_on_data_weights_and_machine_and_nothing_else(change, ma
     assert hash_training(settings, model, easy, device="gpu") != first
     model.set_weights([weight + 1 for weight in model.get_weights()])
     assert hash_training(settings, model, easy, device="cpu") != first
+    first = hash_training(settings, model, easy)
+    with monkeypatch.context() as patch:
+        patch.setattr(key, "version", lambda package: f"{version(package)}.1")
+        assert hash_training(settings, model, easy) != first
+    rooms = [shutil.copytree(room, tmp_path / room.name) for room in key.CODE]
+    monkeypatch.setattr(key, "CODE", rooms)
+    assert hash_training(settings, model, easy) == first
+    for room in rooms:
+        file = next(room.rglob("*.py"))
+        file.write_text(file.read_text() + "\n")
+        changed = hash_training(settings, model, easy)
+        assert changed != first
+        first = changed
