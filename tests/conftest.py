@@ -161,10 +161,10 @@ def make_table() -> Callable[..., pd.DataFrame]:
     return make
 
 
-def make_raw(raw: Path) -> pd.DataFrame:
+def make_raw(raw: Path) -> None:
     """Write four lesions of each class, the first with two views, as download leaves HAM10000.
 
-    The images are noise, 40x30 px; one age in five is blank. Returns the metadata as written, all text.
+    The images are noise, 40x30 px; one age in five is blank.
     """
     columns = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
     lesions = [(code, view) for code in CODES for view in ("1", "1", "2", "3", "4")]
@@ -187,9 +187,7 @@ def make_raw(raw: Path) -> pd.DataFrame:
         part = raw / f"HAM10000_images_part_{1 + number % 2}"
         part.mkdir(exist_ok=True)
         Image.fromarray(noise(number)).save(part / f"{row[1]}.jpg")
-    table = pd.DataFrame(rows, columns=columns)
-    table.to_csv(raw / "HAM10000_metadata.csv", index=False)
-    return table
+    pd.DataFrame(rows, columns=columns).to_csv(raw / "HAM10000_metadata.csv", index=False)
 
 
 @pytest.fixture(scope="session")

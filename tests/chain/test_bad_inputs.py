@@ -402,7 +402,7 @@ ROWS = [
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(("fault", "words"), ROWS)
 def test_bad_input_ends_with_one_message(
-    fault: Act | dict[str, Any], words: list[str], tmp_path: Path, write_params: Callable, monkeypatch, capsys
+    fault: Act | dict[str, Any], words: list[str], tmp_path: Path, write_params: Callable, monkeypatch
 ) -> None:
     def main() -> None:
         if isinstance(fault, dict):

@@ -310,7 +310,7 @@ def test_nothing_is_published_of_an_image_but_what_the_licence_allows():
     assert lines[0].split(",")[6:13] == ["0.5"] * 7, "the headline's probabilities"
 
 
-def test_a_plan_overlays_presets_and_names_one_run_a_system_or_all(folder, capsys):
+def test_a_plan_overlays_presets_and_names_one_run_a_system_or_all(folder):
     Path("plan.yaml").write_text(
         yaml.safe_dump(PLAN | {"rows": [ROWS[3], ROWS[1], ROWS[4]], "set": ["images.size=64"]})
     )

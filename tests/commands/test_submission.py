@@ -32,7 +32,7 @@ def table(tmp_path, monkeypatch) -> pd.DataFrame:
     return table
 
 
-def test_a_row_per_image_holds_the_headline_probabilities_by_the_challenge_s_names(table, capsys):
+def test_a_row_per_image_holds_the_headline_probabilities_by_the_challenge_s_names(table):
     assert main(["submission"]) == 0
     lines = Path("submission.csv").read_text().splitlines()
     assert lines[0] == ",".join(["image", *COLUMNS])

@@ -32,7 +32,7 @@ def test_equal_certainty_has_no_order() -> None:
     np.testing.assert_allclose(first, second)
 
 
-def test_the_curve_ends_at_the_accuracy_of_all_images(noise) -> None:
+def test_the_curve_ends_at_the_accuracy_of_all_images() -> None:
     rng = np.random.default_rng(3)
     labels, probabilities = rng.integers(0, 7, 250), rng.dirichlet(np.ones(7), 250)
     curve = referral.coverage_curve("test", make(labels, probabilities))

