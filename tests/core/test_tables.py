@@ -14,9 +14,8 @@ IDS = ["NA", "None", "nan", "null", "007", "1e5", "inf"]
 
 def test_ids_that_look_like_numbers_or_blanks_stay_and_a_blank_is_missing(tmp_path: Path) -> None:
     lesions, sites = [*IDS[:-1], None], ["NA", None, *["back"] * 5]
-    table = pd.DataFrame(
-        {"image_id": IDS, "lesion_id": lesions, "localization": sites, "age": [np.nan, *range(40, 46)]}
-    )
+    columns = {"image_id": IDS, "lesion_id": lesions, "localization": sites, "sex": [None, *"101010"]}
+    table = pd.DataFrame({**columns, "age": [np.nan, *range(40, 46)]})
     tables.write(tmp_path / "table.csv", table)
     read = tables.read(tmp_path / "table.csv")
     pd.testing.assert_frame_equal(read.fillna("blank"), table.fillna("blank"))
