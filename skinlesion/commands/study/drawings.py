@@ -49,7 +49,7 @@ def leakage(content: Content) -> Drawn | None:
         f"{way} {difference}" for way, difference in zip(pooled["way"], pooled["difference"], strict=True)
     )
     alt = f"What leakage adds to balanced accuracy, by recipe. {POOLED.capitalize()}: {means}."
-    return draw_svg((2.6 + 2 * len(ways), 1.3 + 0.45 * len(names)), draw), alt
+    return draw_svg((2.6 + 2 * len(ways), 1.3 + 0.52 * len(names)), draw), alt
 
 
 def risk_coverage(content: Content) -> Drawn | None:
