@@ -14,7 +14,7 @@ import yaml
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from skinlesion.commands.preset import presets
-from skinlesion.commands.study import drawings, inflation, listed, page, record, recorded
+from skinlesion.commands.study import drawings, inflation, listed, overview, page, record, recorded
 from skinlesion.commands.study.plan import Run
 from skinlesion.core.ham10000 import CODES
 from skinlesion.evaluate.intervals import Bootstrap
@@ -299,6 +299,17 @@ def test_a_model_that_has_learned_nothing_is_not_in_the_mean(protocol, study):
     table = inflation.measure(there, STUDY).query("way == @inflation.BY_PROTOCOL").set_index("recipe")["difference"]
     assert [*table.index] == [ROW["title"], f"{ROWS[3]['title']}, {inflation.CONSTANT}", inflation.POOLED]
     assert table[inflation.POOLED] == table[ROW["title"]]
+
+
+@pytest.mark.parametrize("ruled", [False, True])
+def test_a_run_with_a_decision_rule_is_scored_without_it_too(ruled, tmp_path):
+    table, other = make_table(1), make_table(2)
+    decided = {f"decision_{code}": other[code] for code in ALL} if ruled else {}
+    write_run(tmp_path / "run", table.assign(**decided))
+    result = recorded.read_run(tmp_path / "run", next(iter(listed.list_units(STUDY))))
+    rows = table[table["split"] == "test"]
+    expected = balanced_accuracy_score(rows["dx"], np.array(ALL)[rows[ALL].to_numpy().argmax(axis=1)])
+    assert overview.score_raw(result, "test") == (pytest.approx(expected) if ruled else "-")
 
 
 def test_nothing_is_published_of_an_image_but_what_the_licence_allows():

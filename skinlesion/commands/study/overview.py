@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 from skinlesion.commands.preset import presets
@@ -9,7 +10,8 @@ from skinlesion.commands.study.comparison import FURTHER, MEASURES, duration, pu
 from skinlesion.commands.study.content import SETS, Content
 from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.commands.study.plan import PROTOCOLS
-from skinlesion.commands.study.recorded import Result
+from skinlesion.commands.study.recorded import Result, to_predictions
+from skinlesion.evaluate import metrics
 from skinlesion.evaluate.external import SPLIT
 from skinlesion.report.table import NONE, Estimate, missing
 
@@ -87,11 +89,22 @@ def sum_up(result: Result, key: str, write: Callable[[float], str]) -> str:
 
 
 def runs(content: Content) -> pd.DataFrame:
-    """A row per finished run and pool: its images, scores and facts."""
+    """A row per finished run and pool: its images, scores, with and without the decision rule, and facts."""
     rows = []
     for name, result in content.results.items():
         test, facts = result.select(), {} if result.unit.members else result.facts[0]
         images = {"test images": len(test), "of them leak": int(test["leaked"].sum())}
         scores = {words: content.scores.get((name, split), NONE) for split, words in SETS.items()}
-        rows.append({"run": name, **images, **scores, **{key.replace("_", " "): facts.get(key) for key in FACTS}})
+        raw = {f"balanced accuracy without rule, {words}": score_raw(result, split) for split, words in SETS.items()}
+        rows.append(
+            {"run": name, **images, **scores, **raw, **{key.replace("_", " "): facts.get(key) for key in FACTS}}
+        )
     return pd.DataFrame(rows, dtype=object)
+
+
+def score_raw(result: Result, split: str) -> float | str:
+    """The balanced accuracy of raw probabilities; a dash where there is no decision rule that changes them."""
+    part = to_predictions(result.select(split))
+    if np.array_equal(part.probabilities["raw"], part.headline):
+        return NONE
+    return metrics.headline(part.labels, part.probabilities["raw"])["balanced_accuracy"]
