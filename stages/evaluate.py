@@ -1,4 +1,4 @@
-"""Evaluate: predictions, metrics and the tables of the plots; the only stage that opens the test split."""
+"""Evaluate: predictions, metrics and the tables of the plots; the only stage that scores the test split."""
 
 from pathlib import Path
 
@@ -66,10 +66,10 @@ def describe_external(settings: params.Params, near_copies: dict[str, int]) -> N
 
 
 def describe(settings: params.Params, chosen: dict[str, float]) -> dict:
-    """Write all metrics and tables, computed from predictions.csv alone; return the content of metrics/test.json.
+    """Write all metrics and tables, from predictions.csv and `chosen` alone; return the content of metrics/test.json.
 
     Args:
-        chosen: what validation has chosen, by name; it stands in metrics/test.json, too.
+        chosen: what validation has chosen, by name; written to metrics/test.json.
     """
     result = results.evaluate_test(tables.read(paths.PREDICTIONS), settings.seed, settings.evaluate.bootstrap)
     figures = {"source": settings.data.source, "protocol": settings.split.protocol, **chosen, **result.figures}

@@ -39,7 +39,8 @@ def main() -> dict:
     with distributed.scope():
         model = build.build(*rows, settings.model.weights, precision, settings.model.attention)
         machine = {"device": device, "precision": precision, "devices": str(len(distributed.devices))}
-        machine["processor"] = processor.describe()
+        if device == "cpu":
+            machine["processor"] = processor.describe()
         key = hash_training(settings, model, (*train, *validation), **machine)
     with kept_progress(key, distributed) as progress:
         with distributed.scope():

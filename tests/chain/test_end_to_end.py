@@ -56,6 +56,7 @@ def test_a_stage_reads_no_data_but_its_deps(stage, project, tmp_path):
     run(tmp_path, sys.executable, "-m", f"stages.{stage}")
     listed = [path for kind in ("outs", "metrics", "plots") for path in entry.get(kind, [])]
     for path in (next(iter(path)) if isinstance(path, dict) else path for path in listed):
+        assert (project / path).exists() and (tmp_path / path).exists(), path
         files = (project / path).rglob("*") if (project / path).is_dir() else [project / path]
         for file in (file for file in files if file.is_file() and stage != "report"):  # the report names the commit
             assert (tmp_path / file.relative_to(project)).read_bytes() == file.read_bytes(), file

@@ -190,7 +190,7 @@ def test_the_stored_temperature_is_fitted_to_validation(evaluated):
     validation = select_split(pd.read_csv(evaluated / paths.PREDICTIONS), "validation")
     fitted = stored.refitted(validation.labels, validation.probabilities["raw"]).temperature
     assert stored.temperature == pytest.approx(fitted, rel=1e-3)
-    assert read(evaluated / paths.TEST_METRICS)["temperature"] == pytest.approx(fitted, rel=1e-3)
+    assert read(evaluated / paths.TEST_METRICS)["temperature"] == pytest.approx(fitted, abs=1e-3)
 
 
 def test_temperature_of_eight_views_and_decision_rule_are_chosen_on_validation_alone(trained, make_set):
@@ -226,16 +226,17 @@ def test_a_training_starts_from_the_given_weights_and_its_progress_belongs_to_al
     seeds, hashed, make = [], [], key.hash_training
 
     def record(settings: params.Params, model: keras.Model, data: tuple, **machine: str) -> str:
-        hashed.append((model.get_layer("backbone").get_weights(), [len(array) for array in data]))
+        hashed.append((model.get_layer("backbone").get_weights(), [len(array) for array in data], machine))
         return make(settings, model, data, **machine)
 
     monkeypatch.setattr(key, "hash_training", record)
     monkeypatch.setattr(keras.utils, "set_random_seed", seeds.append)
     in_folder(folder, stages.train.main)
-    ((weights, sizes),) = hashed
+    ((weights, sizes, machine),) = hashed
     for ours, theirs in zip(weights, given.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert sizes == [NUMBERS["train"]] * 2 + [NUMBERS["validation"]] * 2
+    assert machine == {"device": "cpu", "precision": "float32", "devices": "1", "processor": processor.describe()}
     assert seeds == [18]
     assert bundle.load(folder / paths.MODEL).fit == "stretch"
 

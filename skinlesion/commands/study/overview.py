@@ -102,9 +102,9 @@ def runs(content: Content) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=object)
 
 
-def score_raw(result: Result, split: str) -> float | str:
-    """The balanced accuracy of raw probabilities; a dash where there is no decision rule that changes them."""
+def score_raw(result: Result, split: str) -> float:
+    """The balanced accuracy of raw probabilities; NaN where there is no decision rule that changes them."""
     part = to_predictions(result.select(split))
     if np.array_equal(part.probabilities["raw"], part.headline):
-        return NONE
+        return np.nan
     return metrics.headline(part.labels, part.probabilities["raw"])["balanced_accuracy"]

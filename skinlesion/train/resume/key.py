@@ -1,4 +1,4 @@
-"""Which stored progress belongs to a training: that of the same params, data, initial weights and code."""
+"""Which stored progress belongs to a training: that of the same params, data, weights, code and machine."""
 
 import hashlib
 import json
@@ -33,8 +33,8 @@ def kept_progress(key: str, distribution: Distribution = SINGLE_DEVICE) -> Itera
     has the file. Raises UserError if `key` is not that of process 0.
     """
     if distribution.broadcast(key.encode()) != key.encode():
-        fault = f"Process {distribution.index} has other params, data, code or weights than process 0"
-        raise UserError(f"{fault}. Give all hosts the same commit and data, and start all again")
+        fault = f"Process {distribution.index} has other params, data, code, weights or kind of CPU than process 0"
+        raise UserError(f"{fault}. Give all hosts the same commit and data on one kind of machine, and start all again")
     if distribution.index:
         yield Progress(distribution=distribution)
         return
