@@ -3,7 +3,7 @@
 from skinlesion.report import card, inputs, page
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
-from skinlesion.runtime.files import replace_file
+from skinlesion.runtime.files import write_text
 
 
 def main() -> None:
@@ -25,8 +25,7 @@ def main() -> None:
     }
     content = inputs.read(used)
     for path, render in ((paths.REPORT, page.render), (paths.MODEL_CARD, card.render)):
-        with replace_file(path) as partial:
-            partial.write_text(render(content), encoding="utf-8", newline="\n")
+        write_text(path, render(content))
     size = paths.REPORT.stat().st_size / 1e6
     print(f"report: open {paths.REPORT} ({size:.1f} MB) in a browser; the model card is {paths.MODEL_CARD}")
 

@@ -179,11 +179,12 @@ def find_similar(thumbnail: np.ndarray, index: cv2.flann.Index, number: int) -> 
 
 def count_matches(first: np.ndarray, second: np.ndarray) -> int:
     """Count the features of two images, FEATURE_SET (), that match under one rotation, scaling and shift (RANSAC)."""
-    if min(first["number"], second["number"]) < (1 - DISTANCE) * FEATURES:  # a plain picture has none
+    fewest = (1 - DISTANCE) * FEATURES  # of a near duplicate
+    if min(first["number"], second["number"]) < fewest:  # a plain picture has none
         return 0
     here, there = (features["descriptors"][: features["number"]] for features in (first, second))
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(here, there)
-    if len(matches) < (1 - DISTANCE) * FEATURES:
+    if len(matches) < fewest:
         return 0
     here = first["points"][[match.queryIdx for match in matches]]
     there = second["points"][[match.trainIdx for match in matches]]

@@ -59,10 +59,15 @@ def replace_folder(path: Path) -> AbstractContextManager[Path]:
     return replace_file(path, is_folder=True)
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write `content` as indented JSON, whole or not at all."""
+def write_text(path: Path, text: str) -> None:
+    """Write `text`, whole or not at all; the same bytes on every system."""
     with replace_file(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write `content` as indented JSON, as `write_text` does."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def name_partial(path: Path, mark: str = "") -> Path:

@@ -96,9 +96,15 @@ def test_a_class_without_training_images_has_no_weight_and_is_named():
         options.CLASS_WEIGHTS["balanced"](np.array([0, 1, 2, 4, 5, 5]))
 
 
-def test_class_weights_reach_the_loss(make_tiny, easy, easy_validation, train_params, phase):
+@pytest.fixture
+def unequal(easy) -> tuple[np.ndarray, np.ndarray]:
+    """Seven images of the first class, and one of each other."""
     numbers = np.concatenate([np.flatnonzero(easy[1] == 0), np.arange(1, 7)])
-    images, labels = easy[0][numbers], easy[1][numbers]
+    return easy[0][numbers], easy[1][numbers]
+
+
+def test_class_weights_reach_the_loss(make_tiny, unequal, easy_validation, train_params, phase):
+    images, labels = unequal
     model = make_tiny()  # with batch statistics, as in training
     own = np.log(keras.ops.convert_to_numpy(model(images, training=True)))[np.arange(13), labels]
     weights = np.where(labels == 0, 13 / (7 * 7), 13 / 7)
@@ -108,10 +114,9 @@ def test_class_weights_reach_the_loss(make_tiny, easy, easy_validation, train_pa
         assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_logit_adjustment_uses_the_frequencies_of_training(make_tiny, easy, easy_validation, train_params, phase):
+def test_logit_adjustment_uses_the_frequencies_of_training(make_tiny, unequal, easy_validation, train_params, phase):
     """Those of validation are equal."""
-    numbers = np.concatenate([np.flatnonzero(easy[1] == 0), np.arange(1, 7)])
-    images, labels = easy[0][numbers], easy[1][numbers]
+    images, labels = unequal
     probabilities = keras.ops.convert_to_numpy(make_tiny()(images, training=True))
     adjusted = probabilities * np.bincount(labels) / len(labels)
     own = np.log(adjusted / adjusted.sum(axis=1, keepdims=True))[np.arange(13), labels]

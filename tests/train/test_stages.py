@@ -172,7 +172,7 @@ def test_metrics_follow_from_the_predictions_alone_and_thresholds_not_from_test_
         shutil.copy(evaluated / paths.PREDICTIONS, tmp_path / paths.PREDICTIONS)
     for name in ("params.yaml", "networks.yaml"):
         shutil.copy(evaluated / name, tmp_path)
-    figures = json.loads((evaluated / paths.TEST_METRICS).read_text())
+    figures = read(evaluated / paths.TEST_METRICS)
     chosen = {name: value for name, value in figures.items() if name in ("temperature", "decision_exponent")}
     in_folder(tmp_path, lambda: stages.evaluate.describe(params.load(), chosen))
     if not shuffled:

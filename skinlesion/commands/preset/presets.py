@@ -16,7 +16,7 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from skinlesion.commands.overrides import override
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file
+from skinlesion.runtime.files import write_text
 from skinlesion.runtime.params.messages import hint
 from skinlesion.runtime.params.rows import Count, Section
 from skinlesion.runtime.params.sections import Fraction
@@ -110,8 +110,7 @@ def apply(name: str, overrides: Sequence[str] = ()) -> list[str]:
             keys = ", ".join(".".join(key) for key in changes[path])
             raise UserError(f"{path} cannot be edited in place. Set by hand what preset {name} changes: {keys}")
     for path in (path for path in before if changes[path]):
-        with replace_file(path) as partial:
-            partial.write_text(after[path], encoding="utf-8", newline="\n")
+        write_text(path, after[path])
     return [
         f"{'' if path == paths.PARAMS else f'{path}:'}{'.'.join(key)}: "
         f"{in_yaml(reduce(dict.get, key, contents[path]))} -> {in_yaml(value)}"

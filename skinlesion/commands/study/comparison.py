@@ -14,7 +14,7 @@ from skinlesion.report import wording
 from skinlesion.report.table import NONE, Estimate, Table, markdown, missing, number
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file
+from skinlesion.runtime.files import write_text
 
 MEASURES = ("accuracy", "balanced_accuracy", "f1_macro")  # in each cell, in this order
 FURTHER = {"f1_weighted": "weighted F1", "roc_auc_macro": "macro ROC-AUC"}  # published by some
@@ -45,8 +45,7 @@ def write_tables() -> str:
     table = pd.DataFrame(rows)
     tables.write(paths.STUDY_CSV, table)
     page = write_page(table)
-    with replace_file(paths.STUDY) as partial:
-        partial.write_text(page, encoding="utf-8", newline="\n")
+    write_text(paths.STUDY, page)
     return page
 
 

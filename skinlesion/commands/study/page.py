@@ -20,7 +20,7 @@ from skinlesion.core import tables
 from skinlesion.report.table import NONE, Estimate, Table, count, markdown, missing, number
 from skinlesion.report.wording import name_measure
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_file, replace_folder
+from skinlesion.runtime.files import replace_folder, write_text
 
 PART = re.compile(r"(<!-- (table|figure): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[Content], pd.DataFrame]] = {
@@ -59,8 +59,7 @@ def write(plan: Path, page: Path, *others: Path) -> list[Path]:
             parts["figure", name] = f"\n![{drawn[1]}]({folder.name}/{name}.svg)\n\n" if drawn else EMPTY
         texts = {path: fill(text, parts, path) for path, text in texts.items()}
     for path, text in texts.items():
-        with replace_file(path) as partial:
-            partial.write_text(text, encoding="utf-8", newline="\n")
+        write_text(path, text)
     return [*texts, folder]
 
 

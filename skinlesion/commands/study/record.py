@@ -19,7 +19,7 @@ from skinlesion.report import provenance
 from skinlesion.report.inputs import to_plain
 from skinlesion.runtime import paths
 from skinlesion.runtime.errors import UserError
-from skinlesion.runtime.files import replace_folder, write_json
+from skinlesion.runtime.files import replace_folder, write_json, write_text
 from skinlesion.runtime.params import Params
 
 PARAMS, FACTS, PREDICTIONS = "params.yaml", "run.json", "predictions.csv.gz"
@@ -114,11 +114,10 @@ def record(folder: Path, run: Run, experiment: Experiment, seconds: float | None
         "splits": outputs.get(paths.SPLITS.as_posix()),
     }
     with replace_folder(folder) as target:
-        settings = yaml.safe_dump(list_used(run.params), sort_keys=False)
-        (target / PARAMS).write_text(settings, encoding="utf-8", newline="\n")
+        write_text(target / PARAMS, yaml.safe_dump(list_used(run.params), sort_keys=False))
         (target / PREDICTIONS).write_bytes(gzip.compress(select_public(table).encode(), mtime=0))
         for name, path in TABLES.items():
-            (target / f"{name}.csv").write_text(f"{read(path)}\n", encoding="utf-8", newline="\n")
+            write_text(target / f"{name}.csv", f"{read(path)}\n")
         write_json(target / FACTS, facts)
 
 
