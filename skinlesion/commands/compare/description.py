@@ -13,7 +13,7 @@ ONE_TRAINING = (
 )
 SEVERAL_TRAININGS = (
     "In brackets: the lowest and the highest run. An interval that contains 0 does not show which side is better, nor\n"
-    "that both are equal. With few runs it is too narrow: with three a side, the part due to training by a fifth."
+    "that both are equal. The part due to training is too narrow: by 18% with three runs a side, by 29% with two."
 )
 
 
