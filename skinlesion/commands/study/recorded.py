@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skinlesion.commands.study import record
+from skinlesion.commands.study.comparison import MEASURES
 from skinlesion.commands.study.listed import Study, Unit, list_units
 from skinlesion.core import tables
 from skinlesion.core.ham10000 import CODES
@@ -102,9 +103,9 @@ def to_predictions(rows: pd.DataFrame) -> Predictions:
 
 
 def score(rows: pd.DataFrame, study: Study) -> dict[str, Estimate]:
-    """Compute accuracy, balanced accuracy and macro F1 with intervals by lesion, and macro ROC-AUC without."""
+    """Compute MEASURES with intervals by lesion, and macro ROC-AUC without."""
     part = to_predictions(rows)
     draws = Bootstrap.draw(rows["group"], study.bootstrap, study.seed)
     values = metrics.headline(part.labels, part.headline)
     intervals = draws.overall(part.labels, part.headline.argmax(axis=1))
-    return {name: Estimate(values[name], *intervals.get(name, ())) for name in (*intervals, "roc_auc_macro")}
+    return {name: Estimate(values[name], *intervals.get(name, ())) for name in (*MEASURES, "roc_auc_macro")}
