@@ -1,6 +1,7 @@
 """Keras and its backend, started without their start-up messages. The package imports Keras from here only."""
 
 import ctypes
+import logging
 import os
 import re
 import sys
@@ -46,6 +47,8 @@ if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt",
     for number, value in MALLOC.values():  # before any thread starts
         mallopt(number, value)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbose.asked() else "2")
+if not verbose.asked():  # Keras retraces for a batch of another size, which nobody can change
+    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
 with quiet():
     import keras
 

@@ -215,8 +215,13 @@ def test_stage_epoch_and_time_left_are_shown_as_the_output_arrives(monkeypatch, 
     ]
 
 
+def test_a_training_of_one_epoch_whose_number_keras_does_not_print_has_its_time(monkeypatch):
+    assert follow(monkeypatch, ["> python -m stages.train", "train: 43.2 s"]) == 43.2
+
+
 def test_a_training_that_was_resumed_or_cached_has_no_time(monkeypatch):
-    assert follow(monkeypatch, ["Epoch 3/4", "Epoch 4/4", "train: 43.2 s"]) is None
+    resumed = "train: resumes after epoch 2, from models/.progress-1.npz"
+    assert follow(monkeypatch, [resumed, "Epoch 3/4", "Epoch 4/4", "train: 43.2 s"]) is None
     assert follow(monkeypatch, ["Stage 'train' is cached - skipping run, checking out outputs"]) is None
 
 

@@ -1,5 +1,6 @@
 """Keras starts without its start-up messages, and other messages still reach the terminal."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -42,6 +43,13 @@ def test_an_error_is_raised_and_earlier_messages_are_written(capfd):
         write(MESSAGES[:1])
         raise ZeroDivisionError
     assert capfd.readouterr().err.splitlines() == MESSAGES[:1]
+
+
+def test_tensorflows_advice_on_retracing_is_dropped_and_its_other_warnings_are_not():
+    logger = logging.getLogger("tensorflow")
+    for text, kept in {"5 out of the last 352 calls triggered tf.function retracing.": False, "I say": True}.items():
+        record = logger.makeRecord(logger.name, logging.WARNING, "", 0, text, (), None)
+        assert bool(logger.filter(record)) == kept
 
 
 @pytest.mark.chain

@@ -19,6 +19,7 @@ LOGS = Path(".dvc/tmp/study")  # ignored by Git; metrics hold no times, so that 
 TIMES = LOGS / "train_seconds.json"
 STAGE = re.compile(r"Running stage '(\w+)'")  # DVC
 EPOCH = re.compile(r"Epoch (\d+)/\d+$")  # Keras
+RESUMED = "train: resumes after epoch"  # train/resume/progress.py
 TRAINED = re.compile(r"train: (\d+\.\d) s$")  # runtime/entry.py
 LAST_LINES = 10  # of a failed run's output, to be shown
 
@@ -124,7 +125,8 @@ def follow_output(
 
     None where train did not run, or resumed an interrupted training: its time would be that of the last epochs only.
     """
-    seconds = first_epoch = epoch_start = None
+    seconds = epoch_start = None
+    resumed = False
     for line in lines:
         copy.write(line)
         if match := STAGE.search(line):
@@ -136,10 +138,12 @@ def follow_output(
                 left = timedelta(seconds=round((now - epoch_start) * (max_epochs - epoch + 1)))
                 words += f", about {left} left"
             print(words, flush=True)
-            first_epoch, epoch_start = first_epoch or epoch, now
+            epoch_start = now
+        elif line.startswith(RESUMED):
+            resumed = True
         elif match := TRAINED.match(line):
             seconds = float(match[1])
-    return seconds if first_epoch == 1 else None
+    return None if resumed else seconds
 
 
 def find_experiment(name: str, commit: str) -> Experiment:
