@@ -72,8 +72,9 @@ def main() -> dict:
     print(f"train: best epoch {best_epoch} of {len(history)}: {scores}; temperature {calibration.temperature:.2f}")
     if len(predicted := set(validated.argmax(axis=1))) == 1:
         print(
-            f"train: every validation image is taken for {CODES[predicted.pop()]}: the model has learned nothing. Try "
-            "a lower learning rate, as in configuration everything_8, or ImageNet weights (model.weights: imagenet)"
+            f"train: warning: every validation image is taken for {CODES[predicted.pop()]} in the best epoch "
+            f"by train.monitor: {settings.train.monitor}. If val_balanced_accuracy in {paths.HISTORY} rises in "
+            "another epoch, try train.monitor: balanced_accuracy, else another learning rate or ImageNet weights"
         )
     return metrics
 

@@ -30,10 +30,10 @@ def apply(backbone: keras.Model, phase: Phase) -> None:
     first = {"all": 0, "head": len(backbone.layers)}.get(phase.train, phase.train)
     backbone.trainable = True
     for number, layer in enumerate(backbone.layers):
-        layer.trainable = number >= first
+        # Each part by itself: under TensorFlow, a layer that is set to what it is already sets nothing inside it.
         for part in all_layers(layer):
-            if phase.batch_norm == "frozen" and isinstance(part, keras.layers.BatchNormalization):
-                part.trainable = False
+            frozen = phase.batch_norm == "frozen" and isinstance(part, keras.layers.BatchNormalization)
+            part.trainable = number >= first and not frozen
     for weight in backbone.weights:
         if weight.name in NEVER_TRAIN:
             weight.trainable = False

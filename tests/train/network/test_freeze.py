@@ -18,7 +18,7 @@ def test_weights_keep_their_order_and_the_head_always_trains(part, tiny, phase):
     assert [weight.path for weight in tiny.trainable_weights][-2:] == ["probabilities/kernel", "probabilities/bias"]
 
 
-def test_batch_norm_inside_a_custom_layer_is_frozen_too(phase):
+def test_batch_norm_inside_a_custom_layer_is_frozen_too_and_trains_again(phase):
     class Block(keras.layers.Layer):
         def __init__(self):
             super().__init__()
@@ -28,7 +28,7 @@ def test_batch_norm_inside_a_custom_layer_is_frozen_too(phase):
             return self.norm(inputs, training=training)
 
     backbone = keras.Sequential([keras.Input((3,)), Block()])
-    for batch_norm in ("train", "frozen"):
+    for batch_norm in ("train", "frozen", "train"):
         freeze.apply(backbone, phase("all", batch_norm=batch_norm))
         before = backbone.get_weights()
         backbone(np.random.default_rng(0).normal(size=(2, 3)), training=True)
