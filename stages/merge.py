@@ -23,8 +23,8 @@ def main() -> dict:
             f"merge: warning: classes without an image: {', '.join(classes)}. No model can learn them", file=sys.stderr
         )
     print(
-        f"merge: {metrics['images']} images of {metrics['lesions']} lesions, "
-        f"{metrics['duplicate_pairs_joined']} duplicate pairs joined, "
+        f"merge: {metrics['images']} images of {metrics['groups']} lesions, "
+        f"{metrics['duplicate_pairs_joined']} pairs of lesion ids joined as one lesion, "
         f"{metrics['damaged_images_skipped']} damaged images skipped"
     )
     return metrics

@@ -19,10 +19,11 @@ def main() -> dict:
     tables.write(paths.SPLITS, table)
     tables.write(paths.NEAR_DUPLICATES, pairs, float_format="%.3f")
     write_json(paths.SPLIT_METRICS, metrics)
-    sizes = ", ".join(f"{split} {count}" for split, count in metrics["images"].items())
+    unused = int((table["split"] == "unused").sum())
+    sizes = ", ".join(f"{split} {count}" for split, count in {**metrics["images"], "unused": unused}.items())
     print(
         f"split: protocol {metrics['protocol']}: {sizes}; {metrics['leaked_images']['test']} test images "
-        f"({metrics['leaked_fraction']['test']:.0%}) have a sibling in train"
+        f"({metrics['leaked_fraction']['test']:.0%}) leak"
     )
     across = sum(near.values()) - near["pairs"]
     print(f"split: {near['pairs']} pairs of near-identical images under two lesion ids, {across} of them across splits")

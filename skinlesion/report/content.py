@@ -5,7 +5,7 @@ import pandas as pd
 from skinlesion.core.ham10000 import CODES, DIAGNOSES, MALIGNANT
 from skinlesion.report.inputs import Inputs
 from skinlesion.report.table import Cell, Estimate, Table, count, missing, number
-from skinlesion.report.wording import SETS, name_class, name_measure, read_estimate
+from skinlesion.report.wording import SETS, WITH, WITHOUT, name_class, name_measure, read_estimate
 
 CLASS_MEASURES = ("sensitivity", "specificity", "precision", "f1", "roc_auc")
 SUBGROUP_MEASURES = ("balanced_accuracy", "melanoma_sensitivity")
@@ -24,7 +24,7 @@ FLOORS = {
 }
 HEADERS = {"test": "Test", "external": "External"}
 NO_METRICS = ("source", "protocol", "temperature", "decision_exponent")  # in metrics/test.json
-STRATA = {"all": "all test images", "without": "without a sibling in train"}
+STRATA = {"all": "all test images", WITH: "that leak", WITHOUT: "that do not leak"}
 
 
 def tabulate_metrics(inputs: Inputs) -> Table:
@@ -118,10 +118,12 @@ def tabulate_leaks(inputs: Inputs) -> Table:
     for row in inputs.tables["leaks"].itertuples():
         scores = (count(row.scored), row.classes, number(row.accuracy), number(row.balanced_accuracy))
         if not row.images or missing(row.classes):
-            scores = ("no class in common" if row.images else "no images",)
-        rows.append((STRATA.get(row.stratum, row.stratum), count(row.images), *scores))
+            scores = ("no class in common" if row.images else "none",)
+        rows.append((STRATA[row.stratum], count(row.images), *scores))
     columns = ("Test images", "Images", "Scored", "Of classes", "Accuracy", "Balanced accuracy")
-    return Table("Leakage (a sibling is a copy, or another image of the same lesion)", columns, rows)
+    return Table(
+        "Leakage: test images of which a copy, or another image of their lesion, is in training", columns, rows
+    )
 
 
 def tabulate_counts(inputs: Inputs) -> Table:

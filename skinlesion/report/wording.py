@@ -9,8 +9,8 @@ ON_SAMPLE = (
     "published ones."
 )
 PROTOCOLS = {
-    "lesion": "lesion: all images of a lesion are in one split",
-    "image": "image: leaks, as in published systems",
+    "lesion": "all images of a lesion are in one split",
+    "image": "leaks, as in published systems",
 }
 PROTOCOLS_AT_LENGTH = {
     "lesion": (
@@ -46,9 +46,11 @@ EXTERNAL_SETS = {
     "archive": "The labelled set in external.archive",
 }
 OTHER_INTERVALS = (
-    "The interval of a proportion that is equal in all draws, as 0 or 1 is, is Wilson's, over lesions. Any other "
-    "metric that is equal in all draws has none."
+    "A proportion that is the same in every draw, such as 0 or 1, has Wilson's interval, over lesions; any other such "
+    "metric has none. The intervals of balanced accuracy and macro F1 are too narrow where a class has fewer than five "
+    "lesions in test."
 )
+# Strata of plots/evaluate/leaks.csv: test images that leak, and the others.
 WITH, WITHOUT = "with a sibling in train", "without"
 
 
@@ -72,6 +74,11 @@ def read_estimate(inputs: Inputs, name: str, on: str = "test") -> Estimate:
     intervals = inputs.metrics["intervals"] if on == "test" else figures.get("intervals", {})
     interval = intervals.get(name, {})
     return Estimate(figures.get(name), interval.get("low"), interval.get("high"))
+
+
+def name_protocol(protocol: str | None) -> str:
+    """Name a protocol with what it means; `unknown` if it is none of ours."""
+    return f"{protocol}: {PROTOCOLS[protocol]}" if protocol in PROTOCOLS else "unknown"
 
 
 def describe_protocol(inputs: Inputs) -> str:
@@ -106,30 +113,30 @@ def describe_external(inputs: Inputs) -> str:
 
 
 def count_leaked(inputs: Inputs) -> int:
-    """Count test images that have a sibling in train."""
+    """Count test images that leak: a sibling of theirs is in train."""
     return int(inputs.tables["leaks"].set_index("stratum").loc[WITH, "images"])
 
 
 def describe_leaks(inputs: Inputs) -> str:
-    """Say how many test images have a sibling in train, and compare the scores with and without them."""
+    """Say how many test images leak, and compare their scores with those of the others."""
     rows, leaked = inputs.tables["leaks"].set_index("stratum").to_dict("index"), count_leaked(inputs)
     total, clean = int(rows["all"]["images"]), int(rows[WITHOUT]["images"])
-    line = (
-        f"{count(leaked)} of {count(total)} test images ({leaked / total:.0%}) have a sibling in train: a copy, or "
-        "another image of the same lesion."
-    )
+    line = f"{count(leaked)} of {count(total)} test images ({leaked / total:.0%}) leak:"
     if not leaked:
-        return line
-    line += " For a score on new lesions, run with split.protocol: lesion."
+        return f"{line} no copy, and no other image of their lesions, is in training."
+    line += (
+        " a copy, or another image of the same lesion, is in training. For a score on new lesions, run with "
+        "split.protocol: lesion."
+    )
     if not clean:
         return line
     scores = [rows[stratum]["balanced_accuracy"] for stratum in (WITH, WITHOUT)]
     if any(map(missing, scores)):
-        return f"{line} Images with and without a sibling share no class, so there are no scores to compare."
+        return f"{line} They share no class with the other images, so there are no scores to compare."
     classes = rows[WITHOUT]["classes"]
     over = "" if classes == rows["all"]["classes"] else f" over the classes of both ({classes.replace(' ', ', ')})"
     first, second = map(number, scores)
-    scored = f"Balanced accuracy{over}: {first} with a sibling, {second} without; {count(clean)} images have none."
+    scored = f"Balanced accuracy{over}: {first} of those that leak, {second} of the {count(clean)} others."
     return f"{line} {scored} The two groups are different lesions, so this difference does not measure leakage."
 
 
@@ -169,10 +176,10 @@ def list_facts(inputs: Inputs) -> dict[str, str]:
     train, split, data = (inputs.metrics[name] for name in ("train", "split", "data"))
     sizes = ", ".join(f"{name} {count(images)}" for name, images in split["images"].items())
     return {
-        "Code commit": inputs.commit,
+        "Code last changed in commit": inputs.commit,
         "Seed": str(params["seed"]),
         "Data": f"{name_dataset(inputs)}: {count(data['images'])} images of {count(data['groups'])} lesions",
-        "Split": f"by {PROTOCOLS[inputs.protocol]}; images: {sizes}",
+        "Split": f"by {name_protocol(inputs.protocol)}; images: {sizes}",
         "Model": f"{describe_system(inputs)}; {count(train['parameters'])} parameters",
         "Training": (
             f"configuration {params['model']['configuration']}, {train['epochs']} epochs, best epoch "

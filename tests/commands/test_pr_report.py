@@ -173,7 +173,7 @@ def test_the_headline_has_interval_and_leak_of_both_sides():
     rows = rows_of(comment.headline(BASE, replace(image_protocol(HERE), split=split, intervals={})))
     cells = {row[0]: row[1:] for row in rows}
     assert cells["balanced accuracy (95% interval)"] == ["0.750 (0.50 to 0.90)", "0.750"]
-    assert cells["**leak**: test images with a sibling in train"] == ["0 of 4 (0%)", "1,190 of 1,400 (85%)"]
+    assert cells["test images that **leak**"] == ["0 of 4 (0%)", "1,190 of 1,400 (85%)"]
     assert cells["model"] == ["resnet18, A", "resnet18, A"]
 
 

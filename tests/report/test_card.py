@@ -75,11 +75,11 @@ def test_a_decision_rule_is_named_as_predict_does_not_use_it(honest: Inputs) -> 
 
 def test_protocol_and_leakage_are_named(cards: dict[str, str]) -> None:
     assert "Protocol **lesion" in cards["honest"]
-    assert re.search(r"\b0 of \d+ test images \(0%\) have a sibling in train", cards["honest"])
+    assert re.search(r"\b0 of \d+ test images \(0%\) leak: no copy", cards["honest"])
     assert "9 pairs of near-identical images" in cards["honest"]
     assert "5 are in two splits (3 in train" in cards["honest"]
     assert "Protocol **image: leaks" in cards["leaking"]
-    assert re.search(r"[1-9]\d* of \d+ test images \([1-9]\d*%\) have a sibling in train", cards["leaking"])
+    assert re.search(r"[1-9]\d* of \d+ test images \([1-9]\d*%\) leak: a copy", cards["leaking"])
 
 
 @pytest.mark.parametrize("name", RESULTS)

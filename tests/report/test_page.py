@@ -161,7 +161,7 @@ def test_the_headline_has_both_metrics_with_intervals(honest: Inputs) -> None:
     [
         (
             [(1400, "akiec bkl mel nv", 0.9112), (1180, "bkl mel nv", 0.951), (220, "bkl mel nv", 0.5984)],
-            ["1,180 of 1,400 test images (84%)", "(bkl, mel, nv): 0.951 with a sibling, 0.598 without; 220 images"],
+            ["1,180 of 1,400 test images (84%)", "(bkl, mel, nv): 0.951 of those that leak, 0.598 of the 220 others"],
         ),
         ([(30, "mel nv", 0.9), (30, "mel nv", 0.9), (0, nan, nan)], ["(100%)", "run with split.protocol: lesion"]),
         ([(10, "mel nv", 0.9), (4, nan, nan), (6, nan, nan)], ["4 of 10 test images (40%)", "share no class"]),

@@ -64,10 +64,10 @@ def external(side: Side) -> str:
 
 HEADLINE = {
     "balanced accuracy (95% interval)": lambda side: side.balanced_accuracy,
-    "protocol": lambda side: wording.PROTOCOLS.get(side.protocol, "unknown"),
+    "protocol": lambda side: wording.name_protocol(side.protocol),
     "data": lambda side: side.source or "unknown",
     "model": model,
-    "**leak**: test images with a sibling in train": leak,
+    "test images that **leak**": leak,
 }
 
 
