@@ -72,7 +72,7 @@ def test_a_machine_that_can_run_the_pipeline_has_no_problem(here, capsys):
     for name in (*checks.SOFTWARE, *checks.CONFIGURED, "params"):
         assert f" {name} " in printed
     assert "could not be checked" not in printed
-    assert " 0 problems" in printed
+    assert "problems: 0;" in printed
 
 
 def test_no_secret_is_ever_printed(here, home, capsys, monkeypatch):
@@ -280,7 +280,7 @@ def test_a_missing_package_of_weights_is_no_fault_of_the_params_and_the_rest_is_
     here({"model.backbone": "efficientnet_lite0", "model.weights": "imagenet"})
     assert main(["doctor"]) == 1
     printed = capsys.readouterr().out
-    assert "1 problem" in printed
+    assert "problems: 1;" in printed
     assert "make setup WEIGHTS=1" in printed
     assert "Correct params.yaml" not in printed
     for name in checks.CONFIGURED:

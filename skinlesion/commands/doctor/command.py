@@ -15,7 +15,7 @@ def doctor(_: argparse.Namespace) -> int:
         states.append(finding.state)
     problems = states.count("problem")
     verdict = "cannot run until the problems are solved" if problems else "can run"
-    print(f"{states.count('note')} notes, {problems} problems: the pipeline as params.yaml configures it {verdict}")
+    print(f"notes: {states.count('note')}, problems: {problems}; the pipeline as params.yaml configures it {verdict}")
     if not problems:
         print("next: dvc repro")
     return int(problems > 0)
