@@ -1,6 +1,6 @@
 """How far the sample's figures move with the seed alone, and with the fused kernels against Keras' own.
 
-python -m benchmarks.seeds --seeds 8               # an hour; the chain has to have run before
+python -m benchmarks.seeds --seeds 8               # 25 minutes beside other work; the chain has to have run before
 python -m benchmarks.seeds --seeds 1 --epochs 1    # a trial
 
 Each training is judged on the test images, which are few, and on three other samples, drawn anew. A change of the
@@ -53,7 +53,8 @@ def main() -> None:
     all_rows = pd.DataFrame(rows).set_index(["kernels", "on", "seed"])
     fused, own = (all_rows.loc[name] for name in KERNELS)
     for title, some in (("fused", fused), ("Keras' own", own), ("fused less Keras' own", fused - own)):
-        print(f"\n{title}; {counts}\n{some.groupby('on', sort=False).agg(['mean', 'std', 'sem']).round(4)}")
+        summary = some.groupby("on", sort=False).agg(["mean", "std", "sem"]).round(4)
+        print(f"\n{title}; {counts}\n{summary.to_string()}")
 
 
 def parse() -> argparse.Namespace:
