@@ -160,9 +160,12 @@ def test_a_study_goes_on_after_a_failure_keeps_what_is_finished_and_leaves_the_w
     assert "study-resnet50_gap-image: already finished" in out
     assert "study-resnet50_gap-lesion: stage train" in out
     assert run_study("resnet50_gap", "--protocol", "image", "-S", "evaluate.bootstrap=199") == 0
-    assert "stage evaluate" in capfd.readouterr().out
+    out = capfd.readouterr().out
+    assert "stage evaluate" in out
+    assert "study-resnet50_gap-image-before" in out
     there = {experiment.name: experiment for experiment in read_experiments()}
-    assert there["study-resnet50_gap-image"].params["params.yaml"]["evaluate"]["bootstrap"] == 199
+    for name, draws in {"study-resnet50_gap-image": 199, "study-resnet50_gap-image-before": 143}.items():
+        assert there[name].params["params.yaml"]["evaluate"]["bootstrap"] == draws
     assert there["study-resnet50_gap-image"].params["params.yaml"]["train"]["augmentation"]["rotate"] == 20
 
     # The tables, from a later commit, and on another machine that has plots/study.csv.

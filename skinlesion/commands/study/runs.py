@@ -58,12 +58,16 @@ def run_recorded(runs: list[Run], folder: Path, commits: bool) -> list[str]:
 
 
 def keep_finished(runs: list[Run]) -> set[str]:
-    """Return the names that have finished with the same params on the current commit; remove those with other ones."""
+    """Return the names that have finished with the same params on the current commit.
+
+    Those with other params make way under another name: the new run may fail.
+    """
     contents = {run.name: run.contents for run in runs}
     experiments = [experiment for experiment in read_experiments() if experiment.name in contents]
     finished = {item.name for item in experiments if not differences(contents[item.name], item.params)}
-    if outdated := {experiment.name for experiment in experiments} - finished:
-        read_dvc("exp", "remove", *sorted(outdated))
+    for name in sorted({experiment.name for experiment in experiments} - finished):
+        read_dvc("exp", "rename", "--force", name, f"{name}-before")
+        print(f"{name} has finished with other params: it is {name}-before now", flush=True)
     return finished
 
 
