@@ -45,6 +45,9 @@ EXTERNAL_SETS = {
     "isic2018": "The official test set of ISIC 2018, task 3, in part from the clinics of HAM10000",
     "archive": "The labelled set in external.archive",
 }
+NO_PATIENTS = (
+    "The data have no patient ids: two lesions of one patient may be in training and test, which flatters the scores."
+)
 OTHER_INTERVALS = (
     "A proportion that is the same in every draw, such as 0 or 1, has Wilson's interval, over lesions; any other such "
     "metric has none. The intervals of balanced accuracy and macro F1 are too narrow where a class has fewer than five "
